@@ -1,0 +1,75 @@
+//! The command line: what can be typed, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{
+    config::{self, Flags, Resolved},
+    exit::Exit,
+};
+
+/// Player state and power-ups of the Treasure Hunt Engine, beside a Go shard.
+#[derive(Debug, Parser)]
+#[command(name = "player-state", version = crate::BUILD, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve hunts over gRPC until SIGTERM or SIGINT.
+    Serve(SettingsArgs),
+    /// Ask a running process whether it serves; takes the settings that the process has.
+    Health(SettingsArgs),
+    /// Play a file of stamped commands, and write its records to standard output with what became of them.
+    Replay {
+        /// A stream of Record messages, each after its length; - is standard input. Exit code 65 if it is wrong.
+        file: PathBuf,
+    },
+    /// Look at rulesets.
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script.
+    Completions { shell: Shell },
+}
+
+/// What `rules` can do.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Say whether a ruleset file would be taken, and if not, why: exit code 65.
+    Check { file: PathBuf },
+}
+
+/// What `config` can do.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print each setting with its value and where it came from, as a settings file.
+    Print(SettingsArgs),
+}
+
+/// Whatever decides the settings: a flag wins over the environment, that over the file, that over the default.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// A TOML file of settings, as `config print` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+impl SettingsArgs {
+    /// The settings that these and the environment come to.
+    ///
+    /// # Errors
+    /// 78, with everything that is wrong with them.
+    pub fn resolve(&self) -> Result<Resolved, Exit> {
+        config::resolve(&self.flags, self.config.as_deref())
+    }
+}

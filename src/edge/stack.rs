@@ -1,0 +1,121 @@
+//! The layers that a call passes, drawn once, and how a connection gets to them.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tower::ServiceBuilder;
+
+use super::{
+    admission::{Admission, Places},
+    connection::Protocol,
+    connections::{REFUSED_FOR, Refusing, Slot},
+    deadline::{Caps, Deadline},
+    draining::Draining,
+    measure::Measure,
+    panic::Panic,
+    trace::Trace,
+    translate::Translate,
+};
+use crate::{config::Settings, telemetry::Metrics};
+
+#[cfg(feature = "failpoints")]
+type Handlers = super::faults::Faults<Routes>;
+#[cfg(not(feature = "failpoints"))]
+type Handlers = Routes;
+
+type Stack = Measure<Trace<Draining<Admission<Deadline<Panic<Translate<Handlers>>>>>>>;
+
+/// A call comes in at the top. Outermost stands what must see every call, refused ones too; a call is
+/// refused before it takes a place, takes a place before its time runs, and nothing stands between a
+/// handler and what catches its panic but the layer that reads its answer.
+fn stack(
+    routes: Routes,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    draining: &CancellationToken,
+) -> Stack {
+    let metrics = || Arc::clone(metrics);
+    let places = Places::new(settings.calls_in_flight_max, metrics());
+    let caps = Caps::of(settings);
+    let layers = ServiceBuilder::new()
+        .layer_fn(|inner| Measure {
+            inner,
+            metrics: metrics(),
+        })
+        .layer_fn(|inner| Trace { inner })
+        .layer_fn(|inner| Draining {
+            inner,
+            begun: draining.clone(),
+            metrics: metrics(),
+        })
+        .layer_fn(|inner| Admission {
+            inner,
+            places: places.clone(),
+        })
+        .layer_fn(|inner| Deadline {
+            inner,
+            caps,
+            metrics: metrics(),
+        })
+        .layer_fn(|inner| Panic {
+            inner,
+            metrics: metrics(),
+        })
+        .layer_fn(|inner| Translate {
+            inner,
+            metrics: metrics(),
+        });
+    #[cfg(feature = "failpoints")]
+    let layers = layers.layer_fn(|inner| super::faults::Faults { inner });
+    layers.service(routes)
+}
+
+/// What every connection is served with. Shared by all threads.
+pub(super) struct Service {
+    protocol: Protocol,
+    stack: Stack,
+    refusing: Measure<Refusing>,
+    draining: CancellationToken,
+}
+
+impl Service {
+    pub(super) fn new(
+        routes: Routes,
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+        draining: &CancellationToken,
+    ) -> Self {
+        let refusing = Refusing {
+            connections_max: settings.connections_max,
+            metrics: Arc::clone(metrics),
+        };
+        Self {
+            protocol: Protocol::new(settings, Arc::clone(metrics)),
+            stack: stack(routes, settings, metrics, draining),
+            refusing: Measure {
+                inner: refusing,
+                metrics: Arc::clone(metrics),
+            },
+            draining: draining.clone(),
+        }
+    }
+
+    /// Serves one connection until it closes.
+    pub(super) async fn converse<R, W>(&self, halves: (R, W), slot: &Slot)
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        if slot.is_served() {
+            let leave = self.draining.cancelled();
+            self.protocol.serve(halves, self.stack.clone(), leave).await;
+        } else {
+            let leave = tokio::time::sleep(REFUSED_FOR);
+            self.protocol
+                .serve(halves, self.refusing.clone(), leave)
+                .await;
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! One player: a hot record of one cache line, and the remembered requests as a second.
+//!
+//! Both are plain numbers. What must stay true: a timed slot that was never set, or has ended, is all
+//! zeros (a slot that was set has an end above 0); remembered requests ascend, with zeros behind them.
+
+use super::{
+    RequestId,
+    map::Place,
+    ruleset::{Stacking, Timed, TimedKind},
+};
+
+/// Most of one kind that a player holds.
+pub(super) const HELD_MAX: u8 = 9;
+
+/// How many of each power-up a player holds: 16 nibbles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inventory(u64);
+
+impl Inventory {
+    pub(super) fn count(self, power_up: u8) -> u8 {
+        (self.0 >> Self::shift(power_up) & 0xF) as u8
+    }
+
+    pub(super) fn add(&mut self, power_up: u8) {
+        debug_assert!(self.count(power_up) < HELD_MAX);
+        self.0 += 1 << Self::shift(power_up);
+    }
+
+    pub(super) fn spend(&mut self, power_up: u8) {
+        debug_assert!(self.count(power_up) > 0);
+        self.0 -= 1 << Self::shift(power_up);
+    }
+
+    fn shift(power_up: u8) -> u32 {
+        4 * u32::from(power_up)
+    }
+}
+
+/// The hot state of a player, laid out as docs/rules.md says.
+#[derive(Clone, Debug, Default)]
+#[repr(C, align(64))]
+pub(super) struct PlayerRecord {
+    pub(super) score: u64,
+    pub(super) inventory: Inventory,
+    pub(super) place: Place,
+    pub(super) version: u32,
+    until_ms: [u32; TimedKind::COUNT],
+    /// Milliseconds since the hunt's start, as last set.
+    pub(super) cooldown_until_ms: u32,
+    magnitude: [u8; TimedKind::COUNT],
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<PlayerRecord>() == 64 && align_of::<PlayerRecord>() == 64);
+
+const PRESENT: u8 = 1;
+/// Changed since the digest was last asked for; says nothing about the player.
+const DIRTY: u8 = 2;
+
+impl PlayerRecord {
+    /// A player who holds nothing, at a place.
+    pub(super) fn at(place: Place) -> Self {
+        Self {
+            place,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        self.flags & PRESENT != 0
+    }
+
+    pub(super) fn set_present(&mut self, present: bool) {
+        self.set(PRESENT, present);
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.flags & DIRTY != 0
+    }
+
+    pub(super) fn set_dirty(&mut self, dirty: bool) {
+        self.set(DIRTY, dirty);
+    }
+
+    fn set(&mut self, flag: u8, on: bool) {
+        self.flags = if on {
+            self.flags | flag
+        } else {
+            self.flags & !flag
+        };
+    }
+
+    /// The magnitude of an effect that is on, and `None` when it is off.
+    pub(super) fn on(&self, kind: TimedKind, now_ms: u32) -> Option<u8> {
+        let slot = kind.slot();
+        (self.until_ms[slot] > now_ms).then_some(self.magnitude[slot])
+    }
+
+    /// Magnitude and end as last set, also when past; `None` if never set, or ended.
+    pub(super) fn slot(&self, kind: TimedKind) -> Option<(u8, u32)> {
+        let slot = kind.slot();
+        (self.until_ms[slot] != 0).then_some((self.magnitude[slot], self.until_ms[slot]))
+    }
+
+    pub(super) fn set_slot(&mut self, kind: TimedKind, magnitude: u8, until_ms: u32) {
+        self.until_ms[kind.slot()] = until_ms;
+        self.magnitude[kind.slot()] = magnitude;
+    }
+
+    /// Ends an effect, whether it is on or past.
+    pub(super) fn clear(&mut self, kind: TimedKind) {
+        self.set_slot(kind, 0, 0);
+    }
+
+    /// Takes one charge off a shield that is on; the last one ends it.
+    pub(super) fn spend_charge(&mut self) {
+        let slot = TimedKind::Shield.slot();
+        self.magnitude[slot] -= 1;
+        if self.magnitude[slot] == 0 {
+            self.clear(TimedKind::Shield);
+        }
+    }
+
+    /// Sets an effect, or stacks it on the one that is on. False where it was ignored.
+    pub(super) fn set_timed(&mut self, effect: &Timed, now_ms: u32) -> bool {
+        let slot = effect.kind.slot();
+        let (m, end) = (effect.magnitude, now_ms + effect.duration_ms);
+        let (old_m, old_end) = (self.magnitude[slot], self.until_ms[slot]);
+        let (magnitude, until_ms) = if old_end <= now_ms {
+            (m, end)
+        } else {
+            match effect.stacking {
+                Stacking::Refresh => (m, end.max(old_end)),
+                Stacking::Extend { max_ms } => {
+                    let extended = (old_end + effect.duration_ms).min(now_ms + max_ms);
+                    (m.max(old_m), extended.max(old_end))
+                }
+                Stacking::Stack { max_magnitude } => (
+                    old_m.saturating_add(m).min(max_magnitude).max(old_m),
+                    end.max(old_end),
+                ),
+                Stacking::Ignore => return false,
+            }
+        };
+        self.set_slot(effect.kind, magnitude, until_ms);
+        true
+    }
+}
+
+/// How many requests of a player are remembered.
+pub(super) const REMEMBERED_MAX: usize = 4;
+
+/// The largest request ids applied, ascending, each with the sequence at which it was.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    entries: [(u64, u64); REMEMBERED_MAX],
+}
+
+const _: () = assert!(size_of::<Remembered>() == 64);
+
+/// What a player remembers of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recall {
+    New,
+    AppliedAt {
+        sequence: u64,
+    },
+    /// Behind the window: it may have been applied, or not.
+    TooOld,
+}
+
+impl Remembered {
+    pub(super) fn recall(&self, request: RequestId) -> Recall {
+        let request = request.get();
+        if let Some((_, sequence)) = self.entries.iter().find(|(id, _)| *id == request) {
+            return Recall::AppliedAt {
+                sequence: *sequence,
+            };
+        }
+        let is_full = self.entries[REMEMBERED_MAX - 1].0 != 0;
+        if is_full && request < self.entries[0].0 {
+            Recall::TooOld
+        } else {
+            Recall::New
+        }
+    }
+
+    /// Takes in a request that [`recall`](Self::recall) called new; the smallest of five is forgotten.
+    pub(super) fn remember(&mut self, request: RequestId, sequence: u64) {
+        let len = self.iter().count();
+        let mut at = self.iter().filter(|(id, _)| *id < request.get()).count();
+        if len == REMEMBERED_MAX {
+            self.entries.copy_within(1..at, 0);
+            at -= 1;
+        } else {
+            self.entries.copy_within(at..len, at + 1);
+        }
+        self.entries[at] = (request.get(), sequence);
+    }
+
+    /// Request ids and sequences, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.entries.iter().copied().take_while(|(id, _)| *id != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timed(magnitude: u8, duration_ms: u32, stacking: Stacking) -> Timed {
+        Timed {
+            kind: TimedKind::Speed,
+            magnitude,
+            duration_ms,
+            stacking,
+        }
+    }
+
+    /// A record whose SPEED slot is `(magnitude, until)`, after `effect` at 1,000 ms.
+    fn after(slot: (u8, u32), effect: Timed) -> (u8, u32) {
+        let mut record = PlayerRecord::default();
+        record.set_slot(TimedKind::Speed, slot.0, slot.1);
+        record.set_timed(&effect, 1_000);
+        record.slot(TimedKind::Speed).expect("set")
+    }
+
+    #[test]
+    fn an_effect_is_on_until_just_before_its_end() {
+        let mut record = PlayerRecord::default();
+        record.set_timed(&timed(3, 500, Stacking::Ignore), 1_000);
+        assert_eq!(record.on(TimedKind::Speed, 1_499), Some(3));
+        assert_eq!(record.on(TimedKind::Speed, 1_500), None);
+        assert_eq!(
+            record.slot(TimedKind::Speed),
+            Some((3, 1_500)),
+            "stays as it was set"
+        );
+    }
+
+    #[test]
+    fn a_slot_that_is_off_is_set_anew_whatever_the_stacking() {
+        for stacking in [
+            Stacking::Refresh,
+            Stacking::Extend { max_ms: 9_000 },
+            Stacking::Stack { max_magnitude: 9 },
+            Stacking::Ignore,
+        ] {
+            assert_eq!(
+                after((7, 1_000), timed(3, 500, stacking)),
+                (3, 1_500),
+                "{stacking:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refresh_takes_the_magnitude_and_the_later_end() {
+        assert_eq!(
+            after((7, 1_200), timed(3, 500, Stacking::Refresh)),
+            (3, 1_500)
+        );
+        assert_eq!(
+            after((7, 1_900), timed(3, 500, Stacking::Refresh)),
+            (3, 1_900)
+        );
+    }
+
+    #[test]
+    fn extend_adds_to_the_end_up_to_its_most_and_never_shortens() {
+        let extend = Stacking::Extend { max_ms: 800 };
+        assert_eq!(after((7, 1_200), timed(3, 500, extend)), (7, 1_700));
+        assert_eq!(after((2, 1_400), timed(3, 500, extend)), (3, 1_800));
+        assert_eq!(after((2, 1_900), timed(3, 500, extend)), (3, 1_900));
+    }
+
+    #[test]
+    fn stack_adds_magnitudes_up_to_its_most_and_never_lowers() {
+        let stack = Stacking::Stack { max_magnitude: 5 };
+        assert_eq!(after((1, 1_200), timed(3, 500, stack)), (4, 1_500));
+        assert_eq!(after((4, 1_900), timed(3, 500, stack)), (5, 1_900));
+        assert_eq!(after((250, 1_200), timed(5, 500, stack)), (250, 1_500));
+    }
+
+    #[test]
+    fn ignore_changes_nothing_on_a_slot_that_is_on() {
+        assert_eq!(
+            after((7, 1_001), timed(3, 500, Stacking::Ignore)),
+            (7, 1_001)
+        );
+    }
+
+    #[test]
+    fn the_last_charge_ends_a_shield() {
+        let mut record = PlayerRecord::default();
+        record.set_slot(TimedKind::Shield, 2, 5_000);
+        record.spend_charge();
+        assert_eq!(record.slot(TimedKind::Shield), Some((1, 5_000)));
+        record.spend_charge();
+        assert_eq!(record.slot(TimedKind::Shield), None);
+    }
+
+    fn request(id: u64) -> RequestId {
+        RequestId::new(id).expect("not 0")
+    }
+
+    #[test]
+    fn the_four_largest_requests_are_remembered_in_whatever_order_they_come() {
+        let mut remembered = Remembered::default();
+        for (sequence, id) in [(1, 50), (2, 20), (3, 40)] {
+            remembered.remember(request(id), sequence);
+        }
+        assert_eq!(
+            remembered.recall(request(10)),
+            Recall::New,
+            "three leave room"
+        );
+        remembered.remember(request(30), 4);
+        assert!(remembered.iter().eq([(20, 2), (30, 4), (40, 3), (50, 1)]));
+        assert_eq!(remembered.recall(request(19)), Recall::TooOld);
+        assert_eq!(
+            remembered.recall(request(20)),
+            Recall::AppliedAt { sequence: 2 }
+        );
+        assert_eq!(remembered.recall(request(35)), Recall::New);
+        remembered.remember(request(35), 5);
+        assert!(remembered.iter().eq([(30, 4), (35, 5), (40, 3), (50, 1)]));
+        remembered.remember(request(60), 6);
+        assert!(remembered.iter().eq([(35, 5), (40, 3), (50, 1), (60, 6)]));
+    }
+}

@@ -1,0 +1,329 @@
+//! The journal that lives in memory and is bounded: the oldest records make room for new ones.
+//!
+//! One short lock guards it. Under a hunt's lock it is taken for one push; a reader takes it for
+//! slices of a scan and lets writers in between. Nothing is ever taken under it. What is pushed is
+//! durable at once, in the sense of `--durability none`: it lives as long as the process.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher as _, RandomState},
+    mem,
+};
+
+use parking_lot::Mutex;
+use prost::bytes::Bytes;
+use tokio::{sync::Notify, task::coop::consume_budget};
+
+use super::{
+    Cursor, Entry, Journal, Kept, NoRoom, Page, Place, Query, RECORD_BYTES_MAX, Room, Start,
+    Waiting,
+};
+use crate::engine::HuntId;
+
+/// What a record costs beside its bytes: its entry, and its place in the index.
+const ENTRY_BYTES: usize = mem::size_of::<Entry>() + mem::size_of::<Place>();
+
+/// A reader lets go of the lock after so many records.
+const SLICE_RECORDS: usize = 256;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingBounds {
+    /// At most so many records, 1 at least.
+    pub records_max: usize,
+    /// At most so many bytes with what it takes to find them; room for one longest record at least.
+    pub bytes_max: usize,
+}
+
+/// Bounds that leave no room for a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RingBoundsError {
+    /// Not one record.
+    #[error("the feed must keep 1 record at least")]
+    Records,
+    /// Less than the longest record takes.
+    #[error(
+        "the feed must keep {least} bytes at least, the longest record; {asked} were asked for"
+    )]
+    Bytes {
+        /// What the longest record takes.
+        least: usize,
+        /// What was asked for.
+        asked: usize,
+    },
+}
+
+/// Records in memory, bounded by number and bytes. Safe for concurrent use.
+pub struct Ring {
+    incarnation: u64,
+    bounds: RingBounds,
+    records: Mutex<Records>,
+    /// Rung at each push. It holds no reader's state: a thousand long polls are a thousand list
+    /// entries here, and neither tasks nor locks.
+    news: Notify,
+}
+
+impl Ring {
+    /// An empty ring of a new incarnation.
+    pub fn new(bounds: RingBounds) -> Result<Self, RingBoundsError> {
+        if bounds.records_max == 0 {
+            return Err(RingBoundsError::Records);
+        }
+        let least = RECORD_BYTES_MAX + ENTRY_BYTES;
+        if bounds.bytes_max < least {
+            return Err(RingBoundsError::Bytes {
+                least,
+                asked: bounds.bytes_max,
+            });
+        }
+        Ok(Self {
+            // The standard hasher's keys come from the system's randomness: enough to tell one start
+            // from another, which is all that an incarnation is for.
+            incarnation: RandomState::new().hash_one(0_u8),
+            bounds,
+            records: Mutex::default(),
+            news: Notify::new(),
+        })
+    }
+
+    async fn reached(&self, place: Place) {
+        loop {
+            // Enlisted before looking, so that a push between the look and the wait is not missed.
+            let news = self.news.notified();
+            if place < self.records.lock().end() {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    async fn page(&self, query: Query) -> Page {
+        let (start, gap) = self.records.lock().start(self.incarnation, query.from);
+        let mut scan = Scan::new(&query, start);
+        while scan.goes_on() && self.records.lock().scan(&mut scan) {
+            // A long scan lets other tasks of its thread run in between.
+            consume_budget().await;
+        }
+        let end = self.records.lock().end();
+        Page {
+            records: scan.found,
+            cursor: Cursor {
+                incarnation: self.incarnation,
+                place: scan.next,
+            },
+            gap,
+            behind: end.0 - scan.next.0,
+            scanned: scan.scanned,
+        }
+    }
+}
+
+impl Journal for Ring {
+    fn reserve(&self, bytes: usize) -> Result<Room, NoRoom> {
+        // The oldest always make room, so only a record that is too long for the whole is refused.
+        if bytes + ENTRY_BYTES <= self.bounds.bytes_max {
+            return Ok(Room::new(bytes));
+        }
+        Err(NoRoom {
+            limit: "feed_bytes_max",
+            limit_bytes: self.bounds.bytes_max as u64,
+            wanted_bytes: (bytes + ENTRY_BYTES) as u64,
+        })
+    }
+
+    fn append(&self, room: Room, entry: Entry) -> Place {
+        debug_assert!(
+            entry.record.len() <= room.bytes(),
+            "{entry:?} is longer than its room"
+        );
+        let place = self.records.lock().push(entry, self.bounds);
+        self.news.notify_waiters();
+        place
+    }
+
+    fn end(&self) -> Place {
+        self.records.lock().end()
+    }
+
+    fn durable(&self, place: Place) -> Waiting<'_, ()> {
+        Box::pin(self.reached(place))
+    }
+
+    fn read(&self, query: Query) -> Waiting<'_, Page> {
+        Box::pin(self.page(query))
+    }
+
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Option<Bytes>> {
+        let record = self.records.lock().get(hunt, sequence);
+        Box::pin(std::future::ready(record))
+    }
+
+    fn kept(&self) -> Kept {
+        let records = self.records.lock();
+        Kept {
+            records: records.entries.len() as u64,
+            bytes: records.bytes as u64,
+            dropped: records.first.0,
+        }
+    }
+}
+
+/// What the lock guards.
+struct Records {
+    /// The place of the oldest entry, which is also how many were dropped.
+    first: Place,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// For `GetRecord`. A hunt's sequences follow one another, so its places are a queue.
+    hunts: HashMap<HuntId, HuntPlaces>,
+}
+
+struct HuntPlaces {
+    first_sequence: u64,
+    places: VecDeque<Place>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            first: Place(0),
+            entries: VecDeque::new(),
+            bytes: 0,
+            hunts: HashMap::new(),
+        }
+    }
+}
+
+impl Records {
+    fn end(&self) -> Place {
+        Place(self.first.0 + self.entries.len() as u64)
+    }
+
+    fn push(&mut self, entry: Entry, bounds: RingBounds) -> Place {
+        let place = self.end();
+        self.hunts
+            .entry(entry.hunt.clone())
+            .or_insert_with(|| HuntPlaces {
+                first_sequence: entry.sequence,
+                places: VecDeque::new(),
+            })
+            .places
+            .push_back(place);
+        self.bytes += cost(&entry);
+        self.entries.push_back(entry);
+        while self.entries.len() > bounds.records_max || self.bytes > bounds.bytes_max {
+            self.drop_oldest();
+        }
+        place
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.entries.pop_front() else {
+            return;
+        };
+        self.first = self.first.next();
+        self.bytes -= cost(&oldest);
+        if let Some(hunt) = self.hunts.get_mut(&oldest.hunt) {
+            hunt.places.pop_front();
+            hunt.first_sequence += 1;
+            if hunt.places.is_empty() {
+                self.hunts.remove(&oldest.hunt);
+            }
+        }
+    }
+
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Option<Bytes> {
+        let hunt = self.hunts.get(hunt)?;
+        let nth = usize::try_from(sequence.checked_sub(hunt.first_sequence)?).ok()?;
+        Some(self.at(*hunt.places.get(nth)?)?.record.clone())
+    }
+
+    fn at(&self, place: Place) -> Option<&Entry> {
+        let nth = usize::try_from(place.0.checked_sub(self.first.0)?).ok()?;
+        self.entries.get(nth)
+    }
+
+    /// Where a reader begins, and whether it misses anything by that.
+    fn start(&self, incarnation: u64, from: Start) -> (Place, bool) {
+        match from {
+            Start::At(cursor)
+                if cursor.incarnation == incarnation
+                    && (self.first..=self.end()).contains(&cursor.place) =>
+            {
+                (cursor.place, false)
+            }
+            Start::At(_) | Start::Unreadable => (self.first, true),
+            Start::Oldest => (self.first, self.first > Place(0)),
+        }
+    }
+
+    /// Looks at the next slice. False when there is nothing more to look at.
+    fn scan(&self, scan: &mut Scan<'_>) -> bool {
+        for _ in 0..SLICE_RECORDS {
+            // None also when writers overtook the scan: the next call starts at the oldest and says so.
+            let Some(entry) = self.at(scan.next) else {
+                return false;
+            };
+            if !scan.goes_on() || !scan.take(entry) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn cost(entry: &Entry) -> usize {
+    ENTRY_BYTES + entry.record.len()
+}
+
+/// One reader's way through the records.
+struct Scan<'a> {
+    query: &'a Query,
+    next: Place,
+    found: Vec<Bytes>,
+    bytes: usize,
+    scanned: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(query: &'a Query, start: Place) -> Self {
+        Self {
+            query,
+            next: start,
+            found: Vec::new(),
+            bytes: 0,
+            scanned: 0,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.scanned < self.query.scan_max && self.found.len() < self.query.records_max
+    }
+
+    /// Takes or passes over one entry; false when it no longer fits.
+    fn take(&mut self, entry: &Entry) -> bool {
+        if self.query.wants(entry) {
+            let bytes = framed_bytes(entry.record.len());
+            if !self.found.is_empty() && self.bytes + bytes > self.query.bytes_max {
+                return false;
+            }
+            self.bytes += bytes;
+            self.found.push(entry.record.clone());
+        }
+        self.scanned += 1;
+        self.next = self.next.next();
+        true
+    }
+}
+
+impl Query {
+    fn wants(&self, entry: &Entry) -> bool {
+        !(self.skip_moves && entry.is_move)
+            && self.hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt)
+    }
+}
+
+/// A record's bytes in an answer: itself, its tag and its length.
+fn framed_bytes(record: usize) -> usize {
+    record + 1 + prost::length_delimiter_len(record)
+}

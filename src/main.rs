@@ -1,0 +1,70 @@
+//! `player-state`: reads the command line, hands it to the command, and ends with its exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use player_state::{
+    cli::{Cli, Command, ConfigCommand, RulesCommand},
+    config,
+    exit::Exit,
+    health, replay, rules, serve,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            eprintln!("player-state: {exit}");
+            exit.code()
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "these commands are asked to print")]
+fn run(command: Command) -> Result<(), Exit> {
+    match command {
+        Command::Serve(args) => serve::serve(&args.resolve()?.settings),
+        Command::Health(args) => {
+            let settings = args.resolve()?.settings;
+            block_on(health::ask(&settings))?;
+            println!("serving");
+            Ok(())
+        }
+        Command::Replay { file } => {
+            let summary = replay::file(&file, std::io::stdout().lock())?;
+            let line = serde_json::to_string(&summary);
+            eprintln!("{}", line.map_err(|err| Exit::runtime(err.to_string()))?);
+            Ok(())
+        }
+        Command::Rules(RulesCommand::Check { file }) => {
+            println!("{}", rules::check(&file)?);
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Print(args)) => {
+            let resolved = args.resolve()?;
+            print!("{}", config::print(&resolved, args.config.as_deref()));
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "player-state",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|err| Exit::runtime(format!("the runtime cannot be started: {err}")))?;
+    runtime.block_on(command)
+}

@@ -1,0 +1,193 @@
+//! The life of the process: settings, locks, listeners, ready, a signal, draining, the end.
+//!
+//! The main thread keeps a small runtime for what must go on when calls do not: accepting, the admin
+//! port, signals. Calls run on the threads of [`crate::edge`].
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tonic::service::Routes;
+
+use crate::{
+    admin,
+    config::Settings,
+    data_dir::DataDir,
+    edge::{self, Serving, methods::OUR_SERVICES},
+    exit::Exit,
+    journal::{Ring, RingBounds},
+    pb::{
+        self, event_feed_service_server::EventFeedServiceServer,
+        player_state_service_server::PlayerStateServiceServer,
+    },
+    readiness::{Readiness, State},
+    rpc::Services,
+    shard::{Limits, Rulesets, Shard},
+    telemetry::{Metrics, Telemetry},
+};
+
+/// Serves until SIGTERM or SIGINT, then drains; a second signal ends it at once.
+///
+/// # Errors
+/// 78 for settings that cannot be used, 75 where another process stands in the way, 1 for all else.
+pub fn serve(settings: &Settings) -> Result<(), Exit> {
+    let telemetry = Telemetry::start(settings)?;
+    #[cfg(feature = "failpoints")]
+    let _faults = fail::FailScenario::setup();
+    let _data_dir = settings
+        .data_dir
+        .as_deref()
+        .map(DataDir::hold)
+        .transpose()?;
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let control =
+        control.map_err(|err| Exit::runtime(format!("the runtime cannot be started: {err}")))?;
+    let ended = control.block_on(live(settings));
+    telemetry.end();
+    // What still runs, on whatever thread, ends with the process and not before.
+    control.shutdown_background();
+    ended
+}
+
+async fn live(settings: &Settings) -> Result<(), Exit> {
+    let mut signals = Signals::new()?;
+    let metrics = Arc::new(Metrics::new());
+    let shard = Arc::new(shard(settings, &metrics)?);
+    let sweep = tokio::spawn(Arc::clone(&shard).sweep());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let readiness = Readiness::new(health, Arc::clone(&metrics));
+    readiness.set(State::Starting).await;
+
+    let bound = edge::bind(settings)?;
+    let told = Arc::new(admin::Told {
+        readiness,
+        metrics: Arc::clone(&metrics),
+    });
+    if let Some(addr) = settings.admin {
+        let admin = admin::bind(addr).await?;
+        let (connections_max, idle_max) = (settings.admin_connections_max, settings.admin_idle_max);
+        tokio::spawn(admin.serve(Arc::clone(&told), connections_max, idle_max));
+    }
+    let cap = settings.message_bytes_max.0;
+    let health_service = health_service
+        .max_decoding_message_size(cap)
+        .max_encoding_message_size(cap);
+    let routes = routes(Services::new(Arc::clone(&shard)), cap)?.add_service(health_service);
+    let serving = bound.serve(routes.prepare(), settings, &metrics)?;
+    told.readiness.set(State::Ready).await;
+    tracing::warn!("durability is none: hunts live in memory only, and end with this process");
+    tracing::info!(build = crate::BUILD, "ready");
+
+    let name = tokio::select! {
+        name = signals.next() => name,
+        // Without it no hunt would end by time, and nobody would be told: better to be started again.
+        _ = sweep => return Err(Exit::runtime("the sweep, which ends hunts by time, panicked; the log says where")),
+    };
+    tracing::info!(signal = name, drain_max = ?settings.drain_max, "draining");
+    told.readiness.set(State::Draining).await;
+    shard.drain();
+    serving.drain();
+    told.readiness.end_watches().await;
+    drain(&serving, settings.drain_max, &mut signals).await
+}
+
+/// Waits until all connections are closed: until `limit` at most, or a second signal.
+async fn drain(serving: &Serving, limit: Duration, signals: &mut Signals) -> Result<(), Exit> {
+    tokio::select! {
+        () = serving.ended() => tracing::info!("drained"),
+        () = tokio::time::sleep(limit) => {
+            tracing::warn!(connections = serving.connections(), drain_max = ?limit, "calls that did not end are cut off");
+        }
+        name = signals.next() => {
+            return Err(Exit::runtime(format!("{name} while draining: {} connections were cut off", serving.connections())));
+        }
+    }
+    Ok(())
+}
+
+fn shard(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Shard, Exit> {
+    Ok(Shard::new(
+        Arc::new(ring(settings)?),
+        rulesets(settings)?,
+        settings.claim,
+        Limits::from(settings),
+        Arc::clone(metrics),
+    ))
+}
+
+fn rulesets(settings: &Settings) -> Result<Rulesets, Exit> {
+    let Some(dir) = &settings.rules else {
+        return Ok(Rulesets::default());
+    };
+    Rulesets::load(dir).map_err(|err| Exit::settings(format!("rules: {err}")))
+}
+
+fn ring(settings: &Settings) -> Result<Ring, Exit> {
+    let bounds = RingBounds {
+        records_max: settings.feed_records_max,
+        bytes_max: settings.feed_bytes_max.0,
+    };
+    Ring::new(bounds)
+        .map_err(|err| Exit::settings(format!("feed_records_max, feed_bytes_max: {err}")))
+}
+
+/// The services, none of which takes or gives a message over `cap` bytes.
+fn routes(services: Services, cap: usize) -> Result<Routes, Exit> {
+    let commands = PlayerStateServiceServer::new(services.clone())
+        .max_decoding_message_size(cap)
+        .max_encoding_message_size(cap);
+    let feed = EventFeedServiceServer::new(services)
+        .max_decoding_message_size(cap)
+        .max_encoding_message_size(cap);
+    reflection(Routes::new(commands).add_service(feed), cap)
+        .map_err(|err| Exit::runtime(format!("reflection: {err}")))
+}
+
+/// Reflection of what is served, in both versions of its protocol: older tools speak only the first.
+fn reflection(routes: Routes, cap: usize) -> Result<Routes, tonic_reflection::server::Error> {
+    let builder = || {
+        let services = OUR_SERVICES.into_iter().chain(["grpc.health.v1.Health"]);
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        services.fold(builder, |builder, service| {
+            builder.with_service_name(service)
+        })
+    };
+    let current = builder().build_v1()?;
+    let old = builder().build_v1alpha()?;
+    Ok(routes
+        .add_service(
+            current
+                .max_decoding_message_size(cap)
+                .max_encoding_message_size(cap),
+        )
+        .add_service(
+            old.max_decoding_message_size(cap)
+                .max_encoding_message_size(cap),
+        ))
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Exit> {
+        let listen = |kind| signal(kind).map_err(|err| Exit::runtime(format!("signals: {err}")));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

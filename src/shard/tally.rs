@@ -1,0 +1,68 @@
+//! Counts of what became of commands: gathered over a call, added once.
+
+use prometheus::IntCounter;
+
+use crate::{
+    pb::{Outcome, Refusal, Verdict, refusal::Reason},
+    telemetry::Metrics,
+};
+
+const VERDICTS: usize = Verdict::Unknown as usize + 1;
+const REASONS: usize = Reason::Quarantined as usize + 1;
+
+/// The counters, looked up once.
+pub(super) struct Counters {
+    verdicts: [IntCounter; VERDICTS],
+    reasons: [IntCounter; REASONS],
+}
+
+impl Counters {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let verdict = |n| label(Verdict::try_from(n).unwrap_or_default().as_str_name());
+        let reason = |n| label(Reason::try_from(n).unwrap_or_default().as_str_name());
+        Self {
+            verdicts: std::array::from_fn(|n| {
+                let label = verdict(n as i32);
+                metrics
+                    .player_state_commands_total
+                    .with_label_values(&[&label])
+            }),
+            reasons: std::array::from_fn(|n| {
+                let label = reason(n as i32);
+                metrics
+                    .player_state_refusals_total
+                    .with_label_values(&[&label])
+            }),
+        }
+    }
+
+    /// Adds up the outcomes of one call.
+    pub(super) fn add(&self, outcomes: &[Outcome]) {
+        let mut verdicts = [0; VERDICTS];
+        let mut reasons = [0; REASONS];
+        for outcome in outcomes {
+            verdicts[outcome.verdict() as usize] += 1;
+            if let Some(refusal) = &outcome.refusal {
+                reasons[Refusal::reason(refusal) as usize] += 1;
+            }
+        }
+        for (counter, count) in self.verdicts.iter().zip(verdicts) {
+            add(counter, count);
+        }
+        for (counter, count) in self.reasons.iter().zip(reasons) {
+            add(counter, count);
+        }
+    }
+}
+
+fn add(counter: &IntCounter, count: u64) {
+    if count > 0 {
+        counter.inc_by(count);
+    }
+}
+
+/// `applied` of `VERDICT_APPLIED`.
+fn label(name: &str) -> String {
+    let (_, short) = name.split_once('_').unwrap_or_default();
+    short.to_lowercase()
+}

@@ -1,0 +1,63 @@
+//! Time, as a call and a hunt see it. The clocks of this process are read here and nowhere else in
+//! the shard.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::engine::Now;
+
+/// What a handler keeps back of its time, so that its own answer ("not known to be kept",
+/// "no news") is out before the deadline layer cuts the call off.
+const ANSWER_MARGIN: Duration = Duration::from_millis(5);
+
+/// A call's place in time. The deadline layer puts it into the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTime {
+    /// When the call's head was read: budgets count from here.
+    pub arrived: Instant,
+    /// When its answer must be out; never later than the server's own cap.
+    pub deadline: Instant,
+}
+
+impl CallTime {
+    /// Until when a handler may wait for something.
+    pub(crate) fn wait_until(&self) -> Instant {
+        let until = self.deadline.checked_sub(ANSWER_MARGIN);
+        until.unwrap_or(self.arrived).max(self.arrived)
+    }
+
+    /// Whether a command of the call is too late to be applied at `now`. A budget of 0 ms is the
+    /// call's own deadline.
+    pub(super) fn is_over(&self, now: Instant, budget_ms: u32) -> bool {
+        let budget = Duration::from_millis(budget_ms.into());
+        now >= self.deadline || (budget_ms > 0 && now >= self.arrived + budget)
+    }
+}
+
+/// The process's clocks. Safe for concurrent use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+
+    /// Both clocks, as the engine wants them.
+    pub(super) fn now(&self) -> Now {
+        self.at(Instant::now())
+    }
+
+    /// Both clocks, where the monotonic one was read already.
+    pub(super) fn at(&self, instant: Instant) -> Now {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_start = instant.saturating_duration_since(self.started);
+        Now {
+            wall_ms: i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
+            mono_ms: u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Between the schema's messages and the engine's types. Converts, and decides nothing.
+//!
+//! Matches are exhaustive both ways: a new verdict, effect or refusal does not compile until the wire
+//! has a place for it.
+
+mod command;
+mod outcome;
+mod record;
+mod refusal;
+mod settings;
+mod views;
+
+pub use self::{
+    command::{is_move, raw_command},
+    outcome::{bare_outcome, outcome},
+    record::{applied_record, created_record, ended_record},
+    refusal::{Refused, refused},
+    settings::{hunt_settings, settings},
+    views::{end_hunt_response, get_hunt_response, get_player_response, standings},
+};

@@ -1,0 +1,261 @@
+//! Answered means kept: what leaves waits until all that it tells is durable, and what cannot be
+//! written down is not applied. Over a journal whose durability and room the test holds in its hands.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt as _;
+use player_state::{
+    config::{Claim, Settings},
+    engine::HuntId,
+    journal::{Entry, Journal, Kept, NoRoom, Page, Place, Query, Ring, RingBounds, Room, Waiting},
+    pb::{
+        ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest,
+        GetHuntRequest, HuntSettings, Join, Outcome, Refusal, Verdict, command::Action,
+        player_state_service_server::PlayerStateService as _, refusal::Reason,
+    },
+    rpc::Services,
+    shard::{CallTime, Limits, Rulesets, Shard},
+    telemetry::Metrics,
+};
+use prost::bytes::Bytes;
+use tokio::sync::watch;
+use tonic::{Code, Request};
+
+/// A ring that makes nothing durable until it is told to, and may have no room.
+struct HeldBack {
+    ring: Ring,
+    flowing: watch::Sender<bool>,
+    full: AtomicBool,
+}
+
+impl Journal for HeldBack {
+    fn reserve(&self, bytes: usize) -> Result<Room, NoRoom> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(NoRoom {
+                limit: "reserve",
+                limit_bytes: 1,
+                wanted_bytes: bytes as u64,
+            });
+        }
+        self.ring.reserve(bytes)
+    }
+
+    fn append(&self, room: Room, entry: Entry) -> Place {
+        self.ring.append(room, entry)
+    }
+
+    fn end(&self) -> Place {
+        self.ring.end()
+    }
+
+    fn durable(&self, place: Place) -> Waiting<'_, ()> {
+        Box::pin(async move {
+            let mut flowing = self.flowing.subscribe();
+            flowing
+                .wait_for(|flowing| *flowing)
+                .await
+                .expect("held by self");
+            self.ring.durable(place).await;
+        })
+    }
+
+    fn read(&self, query: Query) -> Waiting<'_, Page> {
+        self.ring.read(query)
+    }
+
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Option<Bytes>> {
+        self.ring.get(hunt, sequence)
+    }
+
+    fn kept(&self) -> Kept {
+        self.ring.kept()
+    }
+}
+
+/// A shard with hunt `h`, and its journal, which holds back from here on.
+async fn held_back() -> (Services, Arc<HeldBack>) {
+    let bounds = RingBounds {
+        records_max: 1000,
+        bytes_max: 1 << 20,
+    };
+    let journal = Arc::new(HeldBack {
+        ring: Ring::new(bounds).expect("bounds with room"),
+        flowing: watch::Sender::new(true),
+        full: AtomicBool::new(false),
+    });
+    let shard = Shard::new(
+        Arc::clone(&journal) as Arc<dyn Journal>,
+        Rulesets::default(),
+        Claim::Auto,
+        Limits::from(&Settings::defaults()),
+        Arc::new(Metrics::new()),
+    );
+    let services = Services::new(Arc::new(shard));
+    services
+        .create_hunt(call(create("h"), Duration::from_secs(10)))
+        .await
+        .expect("a hunt");
+    journal.flowing.send_replace(false);
+    (services, journal)
+}
+
+fn create(hunt_id: &str) -> CreateHuntRequest {
+    let settings = HuntSettings {
+        width: 9,
+        height: 9,
+        max_players: 9,
+        duration_ms: 600_000,
+        ..HuntSettings::default()
+    };
+    CreateHuntRequest {
+        hunt_id: hunt_id.to_owned(),
+        settings: Some(settings),
+        ..CreateHuntRequest::default()
+    }
+}
+
+fn call<T>(message: T, within: Duration) -> Request<T> {
+    let arrived = Instant::now();
+    let deadline = arrived + within;
+    let mut request = Request::new(message);
+    request
+        .extensions_mut()
+        .insert(CallTime { arrived, deadline });
+    request
+}
+
+fn join(player_id: u64) -> Command {
+    Command {
+        hunt_id: "h".to_owned(),
+        player_id,
+        request_id: 1,
+        action: Some(Action::Join(Join {})),
+        ..Command::default()
+    }
+}
+
+async fn apply(services: &Services, player_id: u64, within: Duration) -> Outcome {
+    let command = Some(join(player_id));
+    let answer = services.apply(call(ApplyRequest { command }, within)).await;
+    answer
+        .expect("an answer")
+        .into_inner()
+        .outcome
+        .expect("an outcome")
+}
+
+const SHORT: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_answer_leaves_when_its_record_is_durable_and_not_before() {
+    let (services, journal) = held_back().await;
+    let answer = tokio::spawn(async move { apply(&services, 1, LONG).await });
+    tokio::task::yield_now().await;
+    assert!(!answer.is_finished(), "it is applied, and not durable");
+    assert_eq!(journal.end(), Place(2));
+    journal.flowing.send_replace(true);
+    assert_eq!(answer.await.expect("no panic").verdict(), Verdict::Applied);
+}
+
+#[tokio::test]
+async fn a_call_cancelled_at_its_wait_loses_its_answer_and_nothing_else() {
+    let (services, journal) = held_back().await;
+    let command = Some(join(1));
+    let begun = services.apply(call(ApplyRequest { command }, LONG));
+    assert!(
+        begun.now_or_never().is_none(),
+        "it waits, and is dropped there"
+    );
+    journal.flowing.send_replace(true);
+
+    let again = apply(&services, 1, LONG).await;
+    assert_eq!((again.verdict(), again.sequence), (Verdict::Duplicate, 2));
+    assert_eq!(journal.end(), Place(2), "created and the one join");
+}
+
+#[tokio::test]
+async fn what_was_applied_and_is_not_known_to_be_kept_in_time_is_unknown() {
+    let (services, journal) = held_back().await;
+    let outcome = apply(&services, 1, SHORT).await;
+    assert_eq!(
+        (outcome.verdict(), outcome.request_id),
+        (Verdict::Unknown, 1)
+    );
+    assert_eq!(
+        apply(&services, 1, SHORT).await.verdict(),
+        Verdict::Unknown,
+        "nor is a duplicate"
+    );
+
+    journal.flowing.send_replace(true);
+    assert_eq!(
+        apply(&services, 1, LONG).await.verdict(),
+        Verdict::Duplicate
+    );
+}
+
+#[tokio::test]
+async fn reads_wait_for_what_they_tell_and_fail_in_time() {
+    let (services, _journal) = held_back().await;
+    apply(&services, 1, SHORT).await;
+    let hunt_id = "h".to_owned();
+    let read = services
+        .get_hunt(call(GetHuntRequest { hunt_id, top: 0 }, SHORT))
+        .await;
+    assert_eq!(read.expect_err("not kept").code(), Code::DeadlineExceeded);
+    let created = services.create_hunt(call(create("h2"), SHORT)).await;
+    assert_eq!(
+        created.expect_err("not kept").code(),
+        Code::DeadlineExceeded
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_refused_before_it_is_applied() {
+    let (services, journal) = held_back().await;
+    journal.flowing.send_replace(true);
+    journal.full.store(true, Ordering::Relaxed);
+
+    let outcome = apply(&services, 1, LONG).await;
+    let refusal: Refusal = outcome.refusal.expect("a refusal");
+    assert_eq!(refusal.reason(), Reason::Overloaded);
+    assert!(refusal.detail.contains("reserve"), "{refusal:?}");
+    let commands = vec![join(1), join(2)];
+    let batch = services
+        .apply_batch(call(ApplyBatchRequest { commands }, LONG))
+        .await;
+    let outcomes = batch.expect("an answer").into_inner().outcomes;
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.verdict() == Verdict::Refused)
+    );
+    let hunt_id = "h".to_owned();
+    let ended = services
+        .end_hunt(call(EndHuntRequest { hunt_id }, LONG))
+        .await;
+    assert_eq!(
+        ended.expect_err("a refusal").code(),
+        Code::ResourceExhausted
+    );
+    let created = services.create_hunt(call(create("h2"), LONG)).await;
+    assert_eq!(
+        created.expect_err("a refusal").code(),
+        Code::ResourceExhausted
+    );
+
+    let hunt_id = "h".to_owned();
+    let read = services
+        .get_hunt(call(GetHuntRequest { hunt_id, top: 0 }, LONG))
+        .await;
+    let hunt = read.expect("reads go on").into_inner();
+    assert_eq!((hunt.sequence, hunt.ended, hunt.players), (1, false, 0));
+    assert_eq!(journal.end(), Place(1), "nothing was written");
+}
