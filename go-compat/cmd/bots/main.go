@@ -1,0 +1,90 @@
+// Bots plays hunts as a crowd of players would, and reports what it was answered.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/legacy/rules"
+	"treasurehunt.example/go-compat/rulesets"
+	"treasurehunt.example/go-compat/services/bots"
+	"treasurehunt.example/go-compat/services/program"
+	"treasurehunt.example/go-compat/sidecar"
+)
+
+func main() {
+	var config bots.Config
+	var router, report string
+	var length time.Duration
+	program.Program{
+		Name:  "bots",
+		Short: "Plays hunts as a crowd of players, from a seed",
+		Long: "Plays hunts as a crowd of players, from a seed. On SIGTERM it takes no new hunts, plays the running\n" +
+			"ones to their end (within --drain-within), writes its report and exits 0.",
+		Settings: []program.Setting{
+			program.String(&router, "router", "tcp:127.0.0.1:7101", "the router's gRPC server", program.Address()),
+			program.String(&config.Matchmaker, "matchmaker", "127.0.0.1:8101", "host:port of the matchmaker's JSON API", program.Given()),
+			program.Uint64(&config.Seed, "seed", 1, "what the players' decisions come from"),
+			program.Int(&config.Players, "players", 5000, "players at once", program.Between(1, 1_000_000)),
+			program.Int(&config.Party, "party", 5, "players who ask for a hunt together", program.Between(1, 100)),
+			program.Duration(&config.Think, "think", 500*time.Millisecond, "between two commands of a player, on average",
+				program.Between(time.Millisecond, time.Hour)),
+			program.Duration(&config.Patient, "patient", 5*time.Second,
+				"how long after a hunt's end an unanswered command is still asked for", program.Between(0, time.Minute)),
+			program.Duration(&length, "for", 0, "how long to take new hunts; 0 until SIGTERM", program.Between(0, 24*time.Hour)),
+			program.String(&report, "report", "", "file for the report of what was answered; empty for none"),
+		},
+		Run: func(ctx context.Context, p *program.Process) error {
+			config.Log = p.Log
+			config.Progress = func(line string) { fmt.Fprintln(os.Stdout, line) }
+			return run(ctx, p, config, router, report, length)
+		},
+	}.Main()
+}
+
+func run(ctx context.Context, p *program.Process, config bots.Config, router, report string, length time.Duration) error {
+	client, err := sidecar.Dial(sidecar.Config{Target: program.Target(router)})
+	if err != nil {
+		return err
+	}
+	config.Engine = client
+	if config.Ruleset, err = bots.ParseRuleset(rulesets.Classic()); err != nil {
+		return err
+	}
+	if config.Walkthrough, err = walkthrough(); err != nil {
+		return err
+	}
+	p.Ready.Started()
+	enough := ctx
+	if length > 0 {
+		var cancel context.CancelFunc
+		enough, cancel = context.WithTimeout(ctx, length)
+		defer cancel()
+	}
+	seen := bots.New(config).Run(context.WithoutCancel(ctx), enough)
+	if report != "" {
+		if err := seen.WriteFile(report); err != nil {
+			return err
+		}
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return client.Close(closing)
+}
+
+// walkthrough computes a hunt's beginning: where everything lies follows from its settings.
+func walkthrough() (bots.Walkthrough, error) {
+	classic, err := rules.ParseRuleset("classic.toml", rulesets.Classic())
+	if err != nil {
+		return nil, err
+	}
+	return func(huntID string, settings *pb.HuntSettings) (*pb.HuntSnapshot, error) {
+		if name := settings.GetRuleset(); name != "" && name != "classic" {
+			return nil, fmt.Errorf("hunt %s is of ruleset %q; bots know only classic", huntID, name)
+		}
+		return rules.Create(huntID, settings, classic, 1, 0).Snapshot(), nil
+	}, nil
+}

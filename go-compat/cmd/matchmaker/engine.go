@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"treasurehunt.example/go-compat/legacy"
+	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/rollout"
+	"treasurehunt.example/go-compat/router"
+	"treasurehunt.example/go-compat/router/ledger"
+	"treasurehunt.example/go-compat/services/program"
+	"treasurehunt.example/go-compat/sidecar"
+)
+
+// shard is what hunts live in. What stands behind engine is nobody's business but
+// this file's.
+type shard struct {
+	engine playerstate.Engine
+	legacy playerstate.Feeder // the old engine's own feed
+	failed <-chan struct{}    // closed when engine can go on no more; nil: never
+	why    func() error       // it failed
+}
+
+// openShard is the whole difference between a shard of the old engine and one
+// with a sidecar: legacy.New, or router.New around it.
+func (s *settings) openShard(ctx context.Context, p *program.Process) (*shard, error) {
+	rulesets, err := s.rulesets()
+	if err != nil {
+		return nil, err
+	}
+	if s.sidecar == "" {
+		old := newLegacy(p, legacy.Config{Claim: legacy.ClaimAuto, Rulesets: rulesets})
+		return &shard{engine: old, legacy: old}, nil
+	}
+	old := newLegacy(p, legacy.Config{Claim: legacy.ClaimRouter, Rulesets: rulesets})
+	both, err := s.openRouter(ctx, p, old)
+	if err != nil {
+		return nil, errors.Join(err, old.Close(ctx))
+	}
+	return &shard{engine: both, legacy: old, failed: both.Failed(), why: both.Err}, nil
+}
+
+func newLegacy(p *program.Process, config legacy.Config) *legacy.Engine {
+	config.Logger = p.Log
+	engine := legacy.New(config)
+	p.Metrics.MustRegister(engine.Metrics()...)
+	return engine
+}
+
+// routed is a router with the flag that it follows.
+type routed struct {
+	*router.Router
+	flag *rollout.Flag
+}
+
+// Close closes the router, which closes both engines, and then the flag.
+func (r *routed) Close(ctx context.Context) error {
+	return errors.Join(r.Router.Close(ctx), r.flag.Close(ctx))
+}
+
+func (s *settings) openRouter(ctx context.Context, p *program.Process, old *legacy.Engine) (*routed, error) {
+	flag, err := rollout.WatchFile(ctx, s.flagFile, rollout.Config{Logger: p.Log})
+	if err != nil {
+		return nil, fmt.Errorf("the flag: %w", err)
+	}
+	client, err := sidecar.Dial(sidecar.Config{Target: program.Target(s.sidecar)})
+	if err != nil {
+		return nil, errors.Join(program.Exit(program.ExitUsage, "--sidecar: %w", err), flag.Close(ctx))
+	}
+	both, err := router.New(router.Config{
+		Legacy: old, Sidecar: client, Rollout: flag, LedgerPath: s.ledger,
+		Logger: p.Log, Registerer: p.Metrics,
+	})
+	if err != nil {
+		return nil, errors.Join(ledgerExit(err), client.Close(ctx), flag.Close(ctx))
+	}
+	p.Metrics.MustRegister(client, flag)
+	return &routed{Router: both, flag: flag}, nil
+}
+
+// ledgerExit gives the failures of a ledger their exit codes.
+func ledgerExit(err error) error {
+	var damaged *ledger.DamagedError
+	switch {
+	case errors.Is(err, ledger.ErrLocked):
+		return &program.ExitError{Code: program.ExitLocked, Err: err}
+	case errors.As(err, &damaged):
+		return &program.ExitError{Code: program.ExitData, Err: err}
+	default:
+		return err
+	}
+}
+
+func (s *settings) rulesets() (legacy.Rulesets, error) {
+	if s.rules == "" {
+		return legacy.BuiltInRulesets(), nil
+	}
+	rulesets, err := legacy.LoadRulesets(s.rules)
+	if err != nil {
+		return nil, program.Exit(program.ExitData, "%w", err)
+	}
+	return rulesets, nil
+}
+
+// watch waits until ctx is over, or the engine can go on no more, which ends the program.
+func (s *shard) watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.failed:
+		return program.Exit(program.ExitFailure, "the router has stopped, and the process with it: %w", s.why())
+	}
+}
+
+// close ends the engine. Nobody calls it any more.
+func (s *shard) close(ctx context.Context, p *program.Process) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.DrainWithin)
+	defer cancel()
+	if err := s.engine.Close(ctx); err != nil {
+		p.Log.Warn("the engine was closed with something in hand", "error", err)
+	}
+}

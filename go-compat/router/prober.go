@@ -1,0 +1,65 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+)
+
+const (
+	probeEvery = 250 * time.Millisecond
+	// stallAfter is how long a probe may stand unanswered, with every other call.
+	stallAfter = time.Second
+	// probeHuntID is a hunt that nobody has: NOT_FOUND is the good answer.
+	probeHuntID = "router-probe"
+)
+
+// probe asks the sidecar for a sign of life until ctx is over: while the breaker
+// is closed, so that a sidecar which hangs is found also when nobody calls; after
+// it opened, to close it.
+func (r *Router) probe(ctx context.Context) {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.probeOnce(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *Router) probeOnce(ctx context.Context) {
+	b := r.sidecar.breaker
+	closed := b.closed()
+	if !closed && !b.circuit.TryAcquirePermit() {
+		return
+	}
+	answers := b.answers.Load()
+	ctx, cancel := context.WithTimeout(ctx, stallAfter)
+	defer cancel()
+	began := time.Now()
+	_, err := r.sidecar.getHunt(ctx, &pb.GetHuntRequest{HuntId: probeHuntID})
+	if !closed {
+		b.tried(judge(time.Since(began), err))
+		return
+	}
+	if codeOf(err) == codes.DeadlineExceeded && b.answers.Load() == answers {
+		b.open(fmt.Sprintf("the sidecar answered nothing for %s", stallAfter))
+	}
+}
+
+// tried counts a probe that had a permit. One that says nothing gives it back as
+// a failure: without an answer the sidecar is not known to be well.
+func (b *breaker) tried(h health) {
+	if h.answered && !h.failed {
+		b.circuit.RecordSuccess()
+		return
+	}
+	b.circuit.RecordFailure()
+}

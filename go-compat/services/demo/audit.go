@@ -1,0 +1,31 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"treasurehunt.example/go-compat/services/audit"
+)
+
+// ErrAudit says that something was lost, doubled or altered.
+var ErrAudit = errors.New("the audit found differences")
+
+// audit holds what the bots were answered against what the aggregator counted.
+func (d *demo) audit(ctx context.Context, report *audit.Report) error {
+	aggregator := audit.Client{Base: "http://" + d.shard.AggregatorHTTP}
+	settling, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	if err := aggregator.Settled(settling, report); err != nil {
+		fmt.Fprintln(d.Out, err) // and the audit says what that means
+	}
+	result, err := audit.Check(ctx, aggregator, report)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(d.Out, "\n", result)
+	if !result.Clean() {
+		return ErrAudit
+	}
+	return nil
+}

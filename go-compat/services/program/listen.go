@@ -1,0 +1,76 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"treasurehunt.example/go-compat/playerstate/serve"
+)
+
+// Addresses are written as unix:PATH, tcp:HOST:PORT or HOST:PORT.
+
+// Listen listens on addr. The socket that a process left behind at its death is
+// replaced; one that is served, and a file that is no socket, are refused.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if _, _, err := splitAddress(addr); err != nil {
+		return nil, err
+	}
+	listener, err := serve.Listen(ctx, addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, Exit(ExitLocked, "%w", err)
+	}
+	return listener, err
+}
+
+// ListenAll listens on every address, or on none.
+func ListenAll(ctx context.Context, addrs ...string) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, addr := range addrs {
+		listener, err := Listen(ctx, addr)
+		if err != nil {
+			CloseAll(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}
+
+// CloseAll closes listeners. Those that are closed already stay so.
+func CloseAll(listeners []net.Listener) {
+	for _, listener := range listeners {
+		_ = listener.Close() // there is nothing to lose in a listener
+	}
+}
+
+// Target is addr with its network named, unix:PATH or tcp:HOST:PORT, as the
+// sidecar's client takes it. addr was found good by [Address].
+func Target(addr string) string {
+	if strings.HasPrefix(addr, "unix:") || strings.HasPrefix(addr, "tcp:") {
+		return addr
+	}
+	return "tcp:" + addr
+}
+
+func splitAddress(addr string) (network, place string, err error) {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		// The kernel keeps 108 bytes for a path, the last of them zero.
+		if path == "" || len(path) > 107 {
+			return "", "", Exit(ExitUsage, "%s: a socket's path has 1 to 107 bytes, this one %d", addr, len(path))
+		}
+		return "unix", path, nil
+	}
+	place = strings.TrimPrefix(addr, "tcp:")
+	_, port, err := net.SplitHostPort(place)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", "", Exit(ExitUsage, "%q is not an address: write unix:PATH, tcp:HOST:PORT or HOST:PORT", addr)
+	}
+	return "tcp", place, nil
+}

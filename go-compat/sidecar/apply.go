@@ -1,0 +1,182 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/playerstate"
+)
+
+// single is what one Apply needs. It is used again once its call was answered;
+// one whose caller left is the sender's until it is garbage.
+type single struct {
+	call  call
+	group *group
+}
+
+func newSingle() *single {
+	s := &single{group: newGroup(0)}
+	s.call.group = s.group
+	return s
+}
+
+// Apply implements [playerstate.Commander]. It is answered within its deadline,
+// at most 2 s. A malformed command is REFUSED INVALID, one for which the queue has
+// no room REFUSED OVERLOADED, both unsent. A [*playerstate.Failure] says what is
+// known of a command that was not answered.
+func (c *Client) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error) {
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	s := c.singles.Get().(*single)
+	if refusal := c.prepare(ctx, &s.call, cmd); refusal != nil {
+		c.singles.Put(s)
+		return refusal, nil
+	}
+	s.group.pending.Store(1)
+	c.laneOf(&s.call).put(&s.call)
+	select {
+	case <-s.group.done:
+		outcome, failure := s.call.outcome, s.call.failure
+		s.call.reset()
+		c.singles.Put(s)
+		return c.answer(outcome, failure)
+	case <-ctx.Done():
+		return c.answer(c.leave(ctx, &s.call))
+	}
+}
+
+func (c *Client) answer(outcome *pb.Outcome, failure *playerstate.Failure) (*pb.Outcome, error) {
+	if failure != nil {
+		c.metrics.failed(failure.Fate)
+		return nil, failure
+	}
+	return outcome, nil
+}
+
+// ApplyBatch implements [playerstate.Commander]. The commands go through the
+// lanes as those of Apply do, next to those of other callers, so a batch of one
+// player's commands may take several calls. The error is for a batch of which no
+// command was answered; else a command that failed has [playerstate.Failure.Outcome].
+func (c *Client) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outcome, error) {
+	if failure := playerstate.CheckBatch(len(cmds)); failure != nil {
+		return nil, failure
+	}
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	calls, all := make([]call, len(cmds)), newGroup(len(cmds))
+	for i, queued := range c.byLane(ctx, calls, cmds, all) {
+		c.lanes[i].put(queued...)
+	}
+	select {
+	case <-all.done:
+	case <-ctx.Done():
+	}
+	return c.outcomes(ctx, calls)
+}
+
+// byLane prepares the calls. What is malformed is answered at once; the others
+// are returned for each lane, in order.
+func (c *Client) byLane(ctx context.Context, calls []call, cmds []*pb.Command, all *group) [][]*call {
+	lanes := make([][]*call, len(c.lanes))
+	for i, cmd := range cmds {
+		call := &calls[i]
+		call.group = all
+		if refusal := c.prepare(ctx, call, cmd); refusal != nil {
+			call.resolve(refusal)
+			continue
+		}
+		lane := c.laneIndex(call)
+		lanes[lane] = append(lanes[lane], call)
+	}
+	return lanes
+}
+
+// outcomes collects the answers of calls, leaving those that have none.
+func (c *Client) outcomes(ctx context.Context, calls []call) ([]*pb.Outcome, error) {
+	outcomes := make([]*pb.Outcome, len(calls))
+	var failed int
+	var worst *playerstate.Failure
+	for i := range calls {
+		outcome, failure := c.leave(ctx, &calls[i])
+		if failure != nil {
+			c.metrics.failed(failure.Fate)
+			failed++
+			if worst == nil || failure.Fate == playerstate.FateUnknown {
+				worst = failure
+			}
+			outcome = failure.Outcome(calls[i].requestID)
+		}
+		outcomes[i] = outcome
+	}
+	if failed == len(calls) {
+		return nil, worst
+	}
+	return outcomes, nil
+}
+
+// leave stops waiting for a call: it gives the answer if there is one, else what
+// is known of the command.
+func (c *Client) leave(ctx context.Context, call *call) (*pb.Outcome, *playerstate.Failure) {
+	if !call.answered.Load() && c.laneOf(call).withdraw(call) {
+		return nil, left(ctx, playerstate.FateNotApplied)
+	}
+	if call.answered.Load() { // before, or since it was sent
+		return call.outcome, call.failure
+	}
+	return nil, left(ctx, playerstate.FateUnknown)
+}
+
+// prepare makes call ready to be queued, or refuses a command that must not be
+// sent: one that an engine would refuse for its syntax, and one that no message
+// has room for. cmd is not looked at again.
+func (c *Client) prepare(ctx context.Context, call *call, cmd *pb.Command) *pb.Outcome {
+	call.requestID = cmd.GetRequestId()
+	if field := playerstate.MalformedField(cmd); field != "" {
+		return c.refuse(call, field)
+	}
+	encoded, err := proto.MarshalOptions{}.MarshalAppend(call.encoded[:0], cmd)
+	if err != nil {
+		return c.refuse(call, err.Error())
+	}
+	if size := wireBytesMax(len(encoded)); size > playerstate.MaxMessageBytes {
+		// Only fields that this schema does not know make a command so large.
+		return c.refuse(call, fmt.Sprintf("the command takes %d bytes of a message, which has at most %d", size, playerstate.MaxMessageBytes))
+	}
+	call.encoded = encoded
+	call.player = maphash.Comparable(c.seed, playerKey{cmd.GetHuntId(), cmd.GetPlayerId()})
+	call.deadline = deadlineOf(ctx, cmd)
+	call.span = trace.SpanContextFromContext(ctx)
+	return nil
+}
+
+func (c *Client) refuse(call *call, detail string) *pb.Outcome {
+	c.metrics.malformed.Inc()
+	return playerstate.InvalidOutcome(call.requestID, detail)
+}
+
+// playerKey is what the remembered requests of RULES belong to.
+type playerKey struct {
+	huntID   string
+	playerID uint64
+}
+
+func (c *Client) laneIndex(call *call) int { return int(call.player % uint64(len(c.lanes))) }
+
+func (c *Client) laneOf(call *call) *lane { return c.lanes[c.laneIndex(call)] }
+
+// deadlineOf is the end of ctx, or of the command's own budget if that is sooner.
+func deadlineOf(ctx context.Context, cmd *pb.Command) time.Time {
+	deadline, _ := ctx.Deadline()
+	if budget := cmd.GetBudgetMs(); budget > 0 {
+		if own := time.Now().Add(time.Duration(budget) * time.Millisecond); own.Before(deadline) {
+			return own
+		}
+	}
+	return deadline
+}

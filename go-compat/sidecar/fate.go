@@ -1,0 +1,60 @@
+package sidecar
+
+import (
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"treasurehunt.example/go-compat/playerstate"
+)
+
+// failureOf tells what is known of a call that err ended. A call that never had a
+// peer never left this process.
+func failureOf(err error, p *peer.Peer) *playerstate.Failure {
+	said := status.Convert(err)
+	fate := playerstate.FateUnknown
+	if p.Addr == nil || refusedWhole(said) {
+		fate = playerstate.FateNotApplied
+	}
+	if said.Code() == codes.Unavailable && (p.Addr == nil || transportSays(said.Message())) {
+		return away(fate).WithCause(err)
+	}
+	return playerstate.FromStatus(fate, err)
+}
+
+// transportSays tells grpc-go's own texts from a server's. One that it does not know
+// is passed on as it is, which hides nothing.
+func transportSays(text string) bool {
+	for _, beginning := range []string{"error reading from server: ", "connection error: ", "closing transport", "transport: "} {
+		if strings.HasPrefix(text, beginning) {
+			return true
+		}
+	}
+	return false
+}
+
+// away is what callers read of a connection that is not there or was lost. The
+// transport's own words, socket path and all, are for the log.
+func away(fate playerstate.Fate) *playerstate.Failure {
+	if fate == playerstate.FateNotApplied {
+		return playerstate.NotApplied(codes.Unavailable, "the sidecar is away; nothing of this call was applied, send it again a little later")
+	}
+	return playerstate.Unknown(codes.Unavailable,
+		"the sidecar was lost while the call was under way, so it may have been applied; send it again, a command under the same request_id")
+}
+
+// refusedWhole says that the server itself refused the call before it changed
+// anything. Codes that the transport makes up as well (UNAVAILABLE,
+// RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, …) prove nothing, but with a RetryInfo:
+// only the server adds that, to what it sheds.
+func refusedWhole(s *status.Status) bool {
+	switch s.Code() {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.NotFound, codes.AlreadyExists,
+		codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
+		return true
+	default: // grpc's codes, not ours
+	}
+	return playerstate.RetryInfoOf(s) != nil
+}

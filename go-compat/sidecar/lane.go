@@ -1,0 +1,196 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/playerstate"
+)
+
+// lane is a queue of commands and the one goroutine that sends them, one call at
+// a time. Safe for concurrent use, but for run, which is called once.
+type lane struct {
+	conn    *grpc.ClientConn
+	tracer  trace.Tracer
+	metrics *metrics
+	codec   codec
+	full    *pb.Refusal // what a command is answered when the queue is full
+	max     int         // commands in the queue
+
+	mu     sync.Mutex // guards queue and closed; never held over a call
+	queue  queue
+	closed bool
+
+	wake chan struct{} // holds a value when there may be something to do
+	done chan struct{} // closed when run has returned
+
+	// The sender's own.
+	batch batch
+	late  []*call
+}
+
+func newLane(conn *grpc.ClientConn, config Config, m *metrics) *lane {
+	return &lane{
+		conn:    conn,
+		tracer:  config.TracerProvider.Tracer(tracerName),
+		metrics: m,
+		codec:   newCodec(),
+		full: &pb.Refusal{
+			Reason: pb.Refusal_REASON_OVERLOADED,
+			Detail: fmt.Sprintf("%d commands wait in this lane of the sidecar client, the most of QueueCommands (see %s); send less, or try again later",
+				config.QueueCommands, metricQueueCommands),
+		},
+		max:   config.QueueCommands,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		batch: batch{players: make(map[uint64]int)},
+	}
+}
+
+// put queues calls, in order. Those that find no room, or the lane closed, are
+// answered before put returns.
+func (l *lane) put(calls ...*call) {
+	queued, wasClosed := l.push(calls)
+	for _, c := range calls[queued:] {
+		if wasClosed {
+			c.fail(closed())
+			continue
+		}
+		l.metrics.queueFull.Inc()
+		c.resolve(playerstate.Refused(c.requestID, &pb.Refusal{Reason: l.full.Reason, Detail: l.full.Detail}))
+	}
+	if queued > 0 {
+		l.nudge()
+	}
+}
+
+func (l *lane) push(calls []*call) (queued int, wasClosed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return 0, true
+	}
+	queued = min(len(calls), l.max-l.queue.commands)
+	for _, c := range calls[:queued] {
+		l.queue.push(c)
+	}
+	return queued, false
+}
+
+func (l *lane) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// withdraw takes a call back that was not sent yet. False: it is under way or answered.
+func (l *lane) withdraw(c *call) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !c.queued {
+		return false
+	}
+	l.queue.remove(c)
+	return true
+}
+
+// waiting is how many commands are queued.
+func (l *lane) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.commands
+}
+
+// close lets nothing more in. The sender ends when the queue is empty.
+func (l *lane) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.nudge()
+}
+
+// run sends until the lane is closed and its queue empty. When ctx is over, the
+// call that is out ends, and what is queued fails unsent.
+func (l *lane) run(ctx context.Context) {
+	defer close(l.done)
+	for {
+		l.gather(time.Now())
+		for _, c := range l.late {
+			c.resolve(&pb.Outcome{RequestId: c.requestID, Verdict: pb.Verdict_VERDICT_EXPIRED})
+		}
+		if len(l.batch.calls) > 0 {
+			l.send(ctx)
+			continue
+		}
+		if l.drained() {
+			return
+		}
+		<-l.wake
+	}
+}
+
+func (l *lane) drained() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed && l.queue.commands == 0
+}
+
+// gather moves what is queued into the batch, as far as it has room, and what is
+// past its deadline into late. An empty batch means that the queue is empty too.
+func (l *lane) gather(now time.Time) {
+	l.batch.reset()
+	clear(l.late)
+	l.late = l.late[:0]
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var next *call
+	for c := l.queue.first; c != nil && !l.batch.full(c); c = next {
+		next = c.next
+		switch {
+		case !c.deadline.After(now):
+			l.queue.remove(c)
+			l.late = append(l.late, c)
+		case l.batch.takes(c):
+			l.queue.remove(c)
+			l.batch.add(c)
+		}
+	}
+}
+
+// send makes the call and answers every command in the batch.
+func (l *lane) send(ctx context.Context) {
+	if ctx.Err() != nil {
+		l.batch.fail(closed())
+		return
+	}
+	l.metrics.sending(len(l.batch.calls))
+	defer l.metrics.sent()
+
+	callCtx, cancel := context.WithDeadline(ctx, l.batch.deadline())
+	defer cancel()
+	callCtx, span := startSpan(callCtx, l.tracer, l.batch.calls)
+	defer span.End()
+
+	var reply pb.ApplyBatchResponse
+	var server peer.Peer
+	err := l.conn.Invoke(callCtx, pb.PlayerStateService_ApplyBatch_FullMethodName, &l.batch, &reply,
+		grpc.Peer(&server), grpc.ForceCodecV2(l.codec))
+	switch {
+	case err == nil:
+		l.batch.resolve(reply.GetOutcomes())
+	case ctx.Err() != nil && server.Addr != nil:
+		l.batch.fail(playerstate.Unknown(codes.Unavailable, "the sidecar client was closed while the command was under way"))
+	default:
+		l.batch.fail(failureOf(err, &server))
+	}
+}
