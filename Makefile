@@ -1,0 +1,126 @@
+# One entry for every chore. `make help` lists them; CI calls the same targets.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TOOLS   := $(CURDIR)/.tools/bin
+BIN     := $(CURDIR)/bin
+export PATH := $(TOOLS):$(PATH)
+
+# Fail points are compiled in for tests only; one feature set means one set of artefacts.
+CARGO_TEST := --locked --features failpoints
+GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools
+GO_BUILD   := go build -trimpath
+
+BUF                := github.com/bufbuild/buf/cmd/buf@v1.75.0
+PROTOC_GEN_GO      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+STATICCHECK        := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GRPCURL            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+
+# Says what runs, and how long it took: $(call step,name,command). The subshell is what makes a failure in
+# the middle of an `a && b` stop the target.
+step = @printf '\033[1m▶ %s\033[0m\n' '$(1)'; start=$$SECONDS; ( $(2) ); printf '  ✓ %s (%ds)\n' '$(1)' $$((SECONDS - start))
+
+# Ends a line of a recipe within a foreach.
+define newline
+
+
+endef
+
+.PHONY: help
+help: ## List every chore.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The two that matter
+
+.PHONY: demo
+demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it running; SEED=n replays.
+	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
+
+.PHONY: test
+test: check-gen lint test-rust test-go test-e2e ## Every test that CI runs; installs what is missing.
+	@printf '\n\033[1mall of make test passed\033[0m\n'
+
+##@ Tests, one by one
+
+.PHONY: test-rust
+test-rust: ## Unit, property and wire tests of the crate.
+	$(call step,cargo test,cargo test $(CARGO_TEST) --quiet)
+
+# -count=1: go test remembers a pass although docs/ or tests/vectors, outside the module, have changed since.
+.PHONY: test-go
+test-go: ## Unit and property tests of the Go modules, with the race detector.
+	$(foreach m,$(GO_MODULES),$(call step,go test $(m),cd $(m) && go test -race -count=1 ./...)$(newline))
+
+.PHONY: test-e2e
+test-e2e: build-test ## The real binaries together: both engines compared, the flag under play, faults.
+	$(call step,end to end,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 8m ./e2e/...)
+
+.PHONY: test-long
+test-long: build-test ## The same comparisons at length (about half an hour).
+	$(call step,end to end at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 60m ./e2e/... -long)
+
+##@ Builds
+
+.PHONY: build
+build: ## Release binaries into bin/.
+	$(call step,build the sidecar (release),cargo build --locked --release --quiet && mkdir -p $(BIN) && cp target/release/player-state $(BIN)/)
+	$(call step,build the Go services,cd go-compat/cmd && $(GO_BUILD) -o $(BIN)/ ./...)
+
+.PHONY: build-test
+build-test: ## The binaries that the end-to-end tests run, fail points compiled in, into bin/test/.
+	$(call step,build the sidecar (test),cargo build $(CARGO_TEST) --quiet && mkdir -p $(BIN)/test && cp target/debug/player-state $(BIN)/test/)
+	$(call step,build the Go services,cd go-compat/cmd && $(GO_BUILD) -o $(BIN)/test/ ./...)
+
+.PHONY: clean
+clean: ## Remove what builds and demos leave behind.
+	cargo clean --quiet
+	rm -rf $(BIN) .demo
+
+##@ Schema
+
+.PHONY: gen
+gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Regenerate the checked-in Go code from proto/.
+	cd proto && buf generate
+
+.PHONY: check-gen
+check-gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Lint the schema, compare it with its baseline, and compare the checked-in Go code.
+	$(call step,schema,cd proto && buf lint && buf breaking --against baseline.binpb && cd .. && scripts/check-gen)
+
+.PHONY: baseline
+baseline: $(TOOLS)/buf ## Take today's schema as the baseline that later ones may not break.
+	cd proto && buf build -o baseline.binpb
+
+##@ Code
+
+.PHONY: fmt
+fmt: ## Format Rust and Go.
+	cargo fmt
+	gofmt -w $(shell git ls-files 'go-compat/*.go' ':!go-compat/gen')
+
+.PHONY: lint
+lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, staticcheck, no Go lock over a call.
+	$(call step,cargo fmt,cargo fmt --check)
+	$(call step,cargo clippy,cargo clippy $(CARGO_TEST) --all-targets --quiet -- -D warnings)
+	$(call step,gofmt,unformatted=$$(gofmt -l $(shell git ls-files 'go-compat/*.go' ':!go-compat/gen')); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
+	$(foreach m,$(GO_MODULES),$(call step,vet and staticcheck $(m),cd $(m) && go vet -tags e2e ./... && staticcheck -tags e2e ./...)$(newline))
+	$(foreach m,$(GO_MODULES),$(call step,no lock over a call in $(m),cd $(m) && go vet -tags e2e -vettool=$(TOOLS)/nolockcall ./...)$(newline))
+
+##@ Tools
+
+.PHONY: tools
+tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/staticcheck $(TOOLS)/nolockcall $(TOOLS)/grpcurl ## Install every tool into .tools/bin.
+
+install-tool = @echo "installing $(1) into .tools/bin"; GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install $(1)
+
+$(TOOLS)/buf: ; $(call install-tool,$(BUF))
+$(TOOLS)/protoc-gen-go: ; $(call install-tool,$(PROTOC_GEN_GO))
+$(TOOLS)/protoc-gen-go-grpc: ; $(call install-tool,$(PROTOC_GEN_GO_GRPC))
+$(TOOLS)/staticcheck: ; $(call install-tool,$(STATICCHECK))
+$(TOOLS)/grpcurl: ; $(call install-tool,$(GRPCURL))
+
+# Ours. go build is quick to see that there is nothing to do.
+$(TOOLS)/nolockcall: $(wildcard go-compat/tools/go.* go-compat/tools/*/*.go go-compat/tools/cmd/*/*.go) ; cd go-compat/tools && $(GO_BUILD) -o $@ ./cmd/nolockcall
