@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -168,16 +167,6 @@ func (p *Process) logTail() string {
 		text = text[len(text)-tail:]
 	}
 	return fmt.Sprintf("the end of %s:\n%s", p.log, text)
-}
-
-// freeAddr finds a loopback port that nobody listens on just now.
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 func program(binDir, name string) (string, error) {
