@@ -41,7 +41,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: check-gen lint test-rust test-go test-e2e ## Every test that CI runs; installs what is missing.
+test: check-gen lint test-rust test-go test-differential test-e2e ## Every test that CI runs; installs what is missing.
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
 ##@ Tests, one by one
@@ -54,6 +54,11 @@ test-rust: ## Unit, property and wire tests of the crate.
 .PHONY: test-go
 test-go: ## Unit and property tests of the Go modules, with the race detector.
 	$(foreach m,$(GO_MODULES),$(call step,go test $(m),cd $(m) && go test -race -count=1 ./...)$(newline))
+
+.PHONY: test-differential
+test-differential: build-test ## Both engines on the same generated hunts; 20 planted differences are found.
+	$(call step,hunts of the Rust properties in both engines,LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test $(CARGO_TEST) --quiet --test rules -- --ignored differential)
+	$(call step,generated hunts in both engines,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -v -tags e2e -timeout 15m ./differential/...)
 
 .PHONY: test-e2e
 test-e2e: build-test ## The real binaries together: both engines compared, the flag under play, faults.

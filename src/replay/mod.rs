@@ -85,15 +85,13 @@ pub fn file(path: &Path, out: impl Write) -> Result<Summary, Exit> {
     })
 }
 
-/// Plays a stream of records and writes each with its outcome, sequence, epoch and digest.
+/// Plays a stream of records and writes each with its outcome, sequence, epoch and digest, as soon as
+/// the one after it was read: the last carries the digest.
 ///
 /// # Errors
 /// See [`ReplayError`].
 pub fn run(mut file: impl BufRead, out: impl Write) -> Result<Summary, ReplayError> {
-    let mut out = BufWriter::new(out);
-    let played = play_all(&mut file, &mut out);
-    out.flush().map_err(ReplayError::Write)?;
-    played
+    play_all(&mut file, &mut BufWriter::new(out))
 }
 
 fn play_all(file: &mut impl BufRead, out: &mut impl Write) -> Result<Summary, ReplayError> {
@@ -122,6 +120,9 @@ fn next(file: &mut impl BufRead, number: u64) -> Result<Option<Record>, ReplayEr
     frames::read(file).map_err(|why| ReplayError::Frame { number, why })
 }
 
+/// At once: whoever feeds the records one by one can read along.
 fn write(out: &mut impl Write, record: &Record) -> Result<(), ReplayError> {
-    frames::write(out, record).map_err(ReplayError::Write)
+    frames::write(out, record)
+        .and_then(|()| out.flush())
+        .map_err(ReplayError::Write)
 }

@@ -4,6 +4,7 @@ mod actions;
 mod canonical;
 mod checks;
 mod concurrent;
+mod differential;
 mod end;
 mod generated;
 mod power_ups;

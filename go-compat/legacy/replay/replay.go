@@ -37,8 +37,9 @@ func (e *DataError) Error() string { return fmt.Sprintf("record %d: %v", e.Recor
 func (e *DataError) Unwrap() error { return e.Err }
 
 // Run reads a replay file from in and writes it to out, each record with its
-// outcome, sequence, epoch and digest. A file that is wrong is a [*DataError];
-// what was written until then is whole.
+// outcome, sequence, epoch and digest, as soon as the next one was read: the last
+// carries a digest. A file that is wrong is a [*DataError]; what was written until
+// then is whole.
 func Run(in io.Reader, out io.Writer) error {
 	reader := bufio.NewReader(in)
 	writer := bufio.NewWriter(out)
@@ -46,19 +47,19 @@ func Run(in io.Reader, out io.Writer) error {
 	for n := 1; ; n++ {
 		given, err := read(reader)
 		if errors.Is(err, io.EOF) {
-			return finish(n, writer)
+			return finish(n)
 		}
 		var played *pb.Record
 		if err == nil {
 			game, played, err = play(game, given)
 		}
 		if err != nil {
-			return errors.Join(&DataError{Record: n, Err: err}, writer.Flush())
+			return &DataError{Record: n, Err: err}
 		}
 		if _, err := reader.Peek(1); err != nil && played.GetDigest() == 0 { // the last one
 			played.Digest = game.Hunt().Digest()
 		}
-		if err := write(writer, played); err != nil {
+		if err := errors.Join(write(writer, played), writer.Flush()); err != nil {
 			return err
 		}
 	}
@@ -73,11 +74,11 @@ func play(game *Game, given *pb.Record) (*Game, *pb.Record, error) {
 	return game, played, err
 }
 
-func finish(records int, writer *bufio.Writer) error {
+func finish(records int) error {
 	if records == 1 {
 		return &DataError{Record: 1, Err: errors.New("the file is empty; it begins with a created record")}
 	}
-	return writer.Flush()
+	return nil
 }
 
 func read(reader *bufio.Reader) (*pb.Record, error) {

@@ -87,7 +87,7 @@ func (s *Shard) startSidecar(ctx context.Context, config Config) (err error) {
 	if config.LegacyOnly {
 		return nil
 	}
-	s.Sidecar, err = run(ctx, config, "player-state", "serve",
+	s.Sidecar, err = Run(ctx, config, "player-state", "serve",
 		"--listen", s.SidecarSocket, "--listen", "tcp:"+s.SidecarAddr,
 		"--data-dir", filepath.Join(config.Dir, "sidecar"))
 	return err
@@ -102,7 +102,7 @@ func (s *Shard) startMatchmaker(ctx context.Context, config Config) (err error) 
 			"--sidecar", s.SidecarSocket, "--sidecar-data-dir", filepath.Join(config.Dir, "sidecar"),
 			"--flag-file", s.flagFile, "--ledger", filepath.Join(config.Dir, "ledger.db"))
 	}
-	s.Matchmaker, err = run(ctx, config, "matchmaker", args...)
+	s.Matchmaker, err = Run(ctx, config, "matchmaker", args...)
 	return err
 }
 
@@ -114,12 +114,13 @@ func (s *Shard) startAggregator(ctx context.Context, config Config) (err error) 
 	if !config.LegacyOnly {
 		args = append(args, "--feed", "sidecar="+s.SidecarSocket)
 	}
-	s.Aggregator, err = run(ctx, config, "stataggregator", args...)
+	s.Aggregator, err = Run(ctx, config, "stataggregator", args...)
 	return err
 }
 
-// run starts a program of the shard and waits until it is ready.
-func run(ctx context.Context, config Config, name string, args ...string) (*Process, error) {
+// Run starts a program with an admin port, and waits until it is ready, within ctx.
+// On an error nothing is left running.
+func Run(ctx context.Context, config Config, name string, args ...string) (*Process, error) {
 	admin, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -129,7 +130,10 @@ func run(ctx context.Context, config Config, name string, args ...string) (*Proc
 		return nil, err
 	}
 	p.Admin = admin
-	return p, p.awaitReady(ctx)
+	if err := p.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, p.Kill())
+	}
+	return p, nil
 }
 
 // Launch starts a program beside the shard, without waiting for anything.

@@ -21,7 +21,7 @@ type Hunt struct {
 // Play plays a generated hunt of so many commands. The seed decides it.
 func Play(t testing.TB, seed uint64, commands int) Hunt {
 	t.Helper()
-	script, err := huntgen.Generate(seed, commands, huntgen.Legacy)
+	script, err := huntgen.Generate(seed, commands)
 	if err != nil {
 		t.Fatal(err)
 	}
