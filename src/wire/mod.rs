@@ -8,6 +8,7 @@ mod outcome;
 mod record;
 mod refusal;
 mod settings;
+mod snapshot;
 mod views;
 
 pub use self::{
@@ -16,5 +17,6 @@ pub use self::{
     record::{applied_record, created_record, ended_record},
     refusal::{Refused, refused},
     settings::{hunt_settings, settings},
+    snapshot::{hunt_snapshot, snapshot},
     views::{end_hunt_response, get_hunt_response, get_player_response, standings},
 };

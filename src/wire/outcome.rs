@@ -116,7 +116,8 @@ fn impact_result(result: engine::ImpactResult) -> pb::impact::Result {
     }
 }
 
-fn treasure(treasure: &engine::Treasure) -> pb::Treasure {
+/// A treasure, with what it is or was worth.
+pub(super) fn treasure(treasure: &engine::Treasure) -> pb::Treasure {
     pb::Treasure {
         x: treasure.x.into(),
         y: treasure.y.into(),

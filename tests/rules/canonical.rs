@@ -2,8 +2,8 @@
 //! writes them, hashed and added up.
 
 use player_state::{
-    engine::{Hunt, PlayerSnapshot, Settings, Snapshot},
-    pb,
+    engine::{Hunt, Settings, Snapshot},
+    pb, wire,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -14,85 +14,24 @@ use crate::{
     stage::{START_MS, hunt_id},
 };
 
-fn settings_message(settings: &Settings) -> pb::HuntSettings {
-    pb::HuntSettings {
-        seed: settings.seed,
-        width: settings.width,
-        height: settings.height,
-        treasures: settings.treasures,
-        caches: settings.caches,
-        max_players: settings.max_players,
-        duration_ms: settings.duration_ms,
-        ruleset: settings.ruleset.clone(),
-    }
-}
-
-fn head_message(snapshot: &Snapshot) -> pb::HuntSnapshot {
-    pb::HuntSnapshot {
-        format: snapshot.format,
-        hunt_id: snapshot.hunt_id.as_str().to_owned(),
-        settings: Some(settings_message(&snapshot.settings)),
-        ruleset_hash: snapshot.ruleset_hash.clone(),
+fn digest_by_the_schema(snapshot: &Snapshot) -> u64 {
+    let whole = wire::hunt_snapshot(snapshot);
+    let head = pb::HuntSnapshot {
         epoch: 0,
-        sequence: snapshot.sequence,
-        starts_at_ms: snapshot.starts_at_ms,
-        last_at_ms: snapshot.last_at_ms,
-        random_state: snapshot.random_state,
-        ended: snapshot.ended,
         treasures: Vec::new(),
         caches: Vec::new(),
         players: Vec::new(),
-        rules_version: snapshot.rules_version,
-    }
+        ..whole.clone()
+    };
+    sum(&[head], 0)
+        .wrapping_add(sum(&whole.players, 1))
+        .wrapping_add(sum(&whole.treasures, 2))
+        .wrapping_add(sum(&whole.caches, 3))
 }
 
-fn player_message(player: &PlayerSnapshot) -> pb::PlayerSnapshot {
-    let effect = |effect: &player_state::engine::TimedSnapshot| pb::TimedEffect {
-        kind: effect.kind as i32,
-        magnitude: effect.magnitude,
-        until_ms: effect.until_ms,
-    };
-    let remembered = |entry: &player_state::engine::RememberedSnapshot| pb::Remembered {
-        request_id: entry.request_id,
-        sequence: entry.sequence,
-    };
-    pb::PlayerSnapshot {
-        player_id: player.player.get(),
-        present: player.present,
-        x: player.x,
-        y: player.y,
-        score: player.score,
-        version: player.version,
-        inventory: player.inventory.clone(),
-        effects: player.effects.iter().map(effect).collect(),
-        cooldown_until_ms: player.cooldown_until_ms,
-        remembered: player.remembered.iter().map(remembered).collect(),
-    }
-}
-
-fn digest_by_the_schema(snapshot: &Snapshot) -> u64 {
-    let hash = |part: &dyn Fn() -> Vec<u8>, seed| xxh64(&part(), seed);
-    let mut sum = hash(&|| head_message(snapshot).encode_to_vec(), 0);
-    for player in &snapshot.players {
-        sum = sum.wrapping_add(hash(&|| player_message(player).encode_to_vec(), 1));
-    }
-    for treasure in &snapshot.treasures {
-        let message = pb::Treasure {
-            x: treasure.x.into(),
-            y: treasure.y.into(),
-            value: treasure.value,
-        };
-        sum = sum.wrapping_add(hash(&|| message.encode_to_vec(), 2));
-    }
-    for cache in &snapshot.caches {
-        let message = pb::Cache {
-            x: cache.x.into(),
-            y: cache.y.into(),
-            power_up: cache.power_up,
-        };
-        sum = sum.wrapping_add(hash(&|| message.encode_to_vec(), 3));
-    }
-    sum
+fn sum(parts: &[impl Message], seed: u64) -> u64 {
+    let hashes = parts.iter().map(|part| xxh64(&part.encode_to_vec(), seed));
+    hashes.fold(0, u64::wrapping_add)
 }
 
 proptest! {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use player_state::engine::{EffectKind, Hunt, Ruleset, Snapshot, SnapshotError, TimedSnapshot};
+use player_state::{
+    engine::{EffectKind, Hunt, Ruleset, Snapshot, SnapshotError, TimedSnapshot},
+    pb, wire,
+};
 
 use crate::stage::Setup;
 
@@ -131,5 +134,46 @@ fn more_players_than_a_hunt_takes_are_refused() {
             restore(&spoiled).err(),
             Some(SnapshotError::Part("players"))
         );
+    }
+}
+
+#[test]
+fn a_snapshot_is_the_same_after_the_wire() {
+    let snapshot = snapshot();
+    let message = wire::hunt_snapshot(&snapshot);
+    assert_eq!(wire::snapshot(message), Ok(snapshot));
+}
+
+#[test]
+fn what_the_engine_cannot_hold_is_refused_on_its_way_in() {
+    type Case = (&'static str, fn(&mut pb::HuntSnapshot));
+    let cases: [Case; 12] = [
+        // Versions first: another one may have other fields.
+        ("snapshot format 2", |s| {
+            s.format = 2;
+            s.settings = None;
+        }),
+        ("rules_version 2", |s| {
+            s.rules_version = 2;
+            s.hunt_id.clear();
+        }),
+        ("hunt_id", |s| s.hunt_id.push(' ')),
+        ("settings", |s| s.settings = None),
+        ("treasures", |s| s.treasures[0].x = 1 << 16),
+        ("treasures", |s| s.treasures[0].y = 1 << 16),
+        ("caches", |s| s.caches[0].x = 1 << 16),
+        ("caches", |s| s.caches[0].y = 1 << 16),
+        ("player_id of player 0", |s| s.players[0].player_id = 0),
+        ("effects of player 1", |s| s.players[0].effects[0].kind = 0),
+        ("effects of player 1", |s| s.players[0].effects[0].kind = 13),
+        ("effects of player 1", |s| s.players[0].effects[0].kind = -1),
+    ];
+    for (named, spoil) in cases {
+        let mut spoiled = wire::hunt_snapshot(&snapshot());
+        spoil(&mut spoiled);
+        let error = wire::snapshot(spoiled)
+            .err()
+            .unwrap_or_else(|| panic!("taken: {named}"));
+        assert!(error.to_string().starts_with(named), "{error}");
     }
 }

@@ -80,10 +80,27 @@ fn ensure(holds: bool, part: &'static str) -> Result<(), SnapshotError> {
     }
 }
 
+impl Snapshot {
+    /// Refuses a form or rules that this engine does not know. The other fields of such a snapshot may mean
+    /// anything: whoever reads one asks this first.
+    pub fn check_versions(format: u32, rules_version: u32) -> Result<(), SnapshotError> {
+        if format != FORMAT {
+            return Err(SnapshotError::Format { found: format });
+        }
+        if rules_version != RULES_VERSION {
+            return Err(SnapshotError::RulesVersion {
+                found: rules_version,
+            });
+        }
+        Ok(())
+    }
+}
+
 impl Hunt {
     /// Goes on from a snapshot. `ruleset` is the one that the hunt began with, by its hash.
     pub fn restore(snapshot: &Snapshot, ruleset: Arc<Ruleset>) -> Result<Self, SnapshotError> {
-        check_versions(snapshot, &ruleset)?;
+        Snapshot::check_versions(snapshot.format, snapshot.rules_version)?;
+        check_ruleset(snapshot, &ruleset)?;
         snapshot.settings.check().map_err(SnapshotError::Settings)?;
         ensure(snapshot.epoch >= 1, "epoch")?;
         ensure(snapshot.sequence >= 1, "sequence")?;
@@ -103,17 +120,7 @@ impl Hunt {
     }
 }
 
-fn check_versions(snapshot: &Snapshot, ruleset: &Ruleset) -> Result<(), SnapshotError> {
-    if snapshot.format != FORMAT {
-        return Err(SnapshotError::Format {
-            found: snapshot.format,
-        });
-    }
-    if snapshot.rules_version != RULES_VERSION {
-        return Err(SnapshotError::RulesVersion {
-            found: snapshot.rules_version,
-        });
-    }
+fn check_ruleset(snapshot: &Snapshot, ruleset: &Ruleset) -> Result<(), SnapshotError> {
     if snapshot.ruleset_hash != ruleset.hash() {
         let found = snapshot.ruleset_hash.clone();
         return Err(SnapshotError::Ruleset {
