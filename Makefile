@@ -11,12 +11,13 @@ export PATH := $(TOOLS):$(PATH)
 
 # Fail points are compiled in for tests only; one feature set means one set of artefacts.
 CARGO_TEST := --locked --features failpoints
-GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools
+GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools go-compat/wiretest
 GO_BUILD   := go build -trimpath
 
 BUF                := github.com/bufbuild/buf/cmd/buf@v1.75.0
 PROTOC_GEN_GO      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+PROTOC_GEN_GOGOFASTER := github.com/gogo/protobuf/protoc-gen-gogofaster@v1.3.2
 STATICCHECK        := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GRPCURL            := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 
@@ -41,7 +42,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: check-gen lint test-rust test-go test-differential test-e2e ## Every test that CI runs; installs what is missing.
+test: check-gen lint test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
 ##@ Tests, one by one
@@ -53,7 +54,12 @@ test-rust: ## Unit, property and wire tests of the crate.
 # -count=1: go test remembers a pass although docs/ or tests/vectors, outside the module, have changed since.
 .PHONY: test-go
 test-go: ## Unit and property tests of the Go modules, with the race detector.
-	$(foreach m,$(GO_MODULES),$(call step,go test $(m),cd $(m) && go test -race -count=1 ./...)$(newline))
+	$(foreach m,$(filter-out go-compat/wiretest,$(GO_MODULES)),$(call step,go test $(m),cd $(m) && go test -race -count=1 ./...)$(newline))
+
+.PHONY: test-wire
+test-wire: ## The codecs of both languages and of old services, byte by byte; snapshots through both engines.
+	$(call step,build the Rust side,cargo build $(CARGO_TEST) --quiet --example wire_peer)
+	$(call step,wire,cd go-compat/wiretest && WIRE_PEER=$(CURDIR)/target/debug/examples/wire_peer go test -count=1 ./...)
 
 .PHONY: test-differential
 test-differential: build-test ## Both engines on the same generated hunts; 20 planted differences are found.
@@ -88,11 +94,12 @@ clean: ## Remove what builds and demos leave behind.
 ##@ Schema
 
 .PHONY: gen
-gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Regenerate the checked-in Go code from proto/.
+gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/protoc-gen-gogofaster ## Regenerate the checked-in Go code from proto/, and that of the wire tests.
 	cd proto && buf generate
+	cd go-compat/wiretest/legacypb && buf generate
 
 .PHONY: check-gen
-check-gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Lint the schema, compare it with its baseline, and compare the checked-in Go code.
+check-gen: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/protoc-gen-gogofaster ## Lint the schema, compare it with its baseline, and compare the checked-in Go code.
 	$(call step,schema,cd proto && buf lint && buf breaking --against baseline.binpb && cd .. && scripts/check-gen)
 
 .PHONY: baseline
@@ -117,13 +124,14 @@ lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, stati
 ##@ Tools
 
 .PHONY: tools
-tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/staticcheck $(TOOLS)/nolockcall $(TOOLS)/grpcurl ## Install every tool into .tools/bin.
+tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/protoc-gen-gogofaster $(TOOLS)/staticcheck $(TOOLS)/nolockcall $(TOOLS)/grpcurl ## Install every tool into .tools/bin.
 
 install-tool = @echo "installing $(1) into .tools/bin"; GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install $(1)
 
 $(TOOLS)/buf: ; $(call install-tool,$(BUF))
 $(TOOLS)/protoc-gen-go: ; $(call install-tool,$(PROTOC_GEN_GO))
 $(TOOLS)/protoc-gen-go-grpc: ; $(call install-tool,$(PROTOC_GEN_GO_GRPC))
+$(TOOLS)/protoc-gen-gogofaster: ; $(call install-tool,$(PROTOC_GEN_GOGOFASTER))
 $(TOOLS)/staticcheck: ; $(call install-tool,$(STATICCHECK))
 $(TOOLS)/grpcurl: ; $(call install-tool,$(GRPCURL))
 

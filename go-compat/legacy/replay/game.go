@@ -41,6 +41,9 @@ func Open(first *pb.Record) (*Game, *pb.Record, error) {
 	return &Game{hunt: hunt}, hunt.CreatedRecord(), nil
 }
 
+// Resume goes on with a hunt, as one that was restored from a snapshot.
+func Resume(hunt *rules.Hunt) *Game { return &Game{hunt: hunt} }
+
 // Play takes the game on by one record. What comes back is the record as it was
 // given, with what became of it; the game is as before if it fails.
 func (g *Game) Play(given *pb.Record) (*pb.Record, error) {
