@@ -119,8 +119,8 @@ func (g game) goOn(snapshot *pb.HuntSnapshot, from, to int) *pb.FollowRequest {
 	return &pb.FollowRequest{Ruleset: g.ruleset, From: snapshot, Records: g.commands[from:to]}
 }
 
-// ask gives an engine's answer, and sees that it is in canonical bytes without
-// anything unknown: so answers that are equal are the same bytes.
+// ask gives an engine's answer, and sees that it is in canonical bytes: so answers
+// that are equal are the same bytes.
 func (e engine) ask(t *testing.T, ask *pb.FollowRequest) *pb.FollowRequest {
 	t.Helper()
 	answer, err := e.follow(encode(t, ask))

@@ -21,8 +21,9 @@ type form struct {
 	always     map[protoreflect.FullName]string // written also when absent or empty, and why
 }
 
-// bytes writes m. Only the order and presence of fields are decided here; how one
-// field looks is asked of protobuf-go.
+// bytes writes m, with what it holds of unknown fields at its end. Only the order
+// and presence of fields are decided here; how one field looks is asked of
+// protobuf-go.
 func (f form) bytes(m protoreflect.Message) []byte {
 	var to []byte
 	for _, fd := range f.order(m.Descriptor()) {
@@ -41,7 +42,7 @@ func (f form) bytes(m protoreflect.Message) []byte {
 			to = protowire.AppendBytes(appendTag(to, fd), f.bytes(m.Get(fd).Message()))
 		}
 	}
-	return to
+	return append(to, m.GetUnknown()...)
 }
 
 func (f form) order(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
