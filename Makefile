@@ -42,7 +42,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: check-gen lint test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
+test: check-gen lint check-deploy test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
 ##@ Tests, one by one
@@ -73,6 +73,12 @@ test-e2e: build-test ## The real binaries together: both engines compared, the f
 .PHONY: test-long
 test-long: build-test ## The same comparisons at length (about half an hour).
 	$(call step,end to end at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 60m ./e2e/... -long)
+
+# The first run installs kubernetes-validate and hadolint; no run wants a cluster or a Docker engine.
+.PHONY: check-deploy
+check-deploy: $(TOOLS)/staticcheck ## What deploy/ ships, held against Kubernetes, hadolint, systemd and the code.
+	$(call step,tools of deploy,scripts/install-deploy-tools)
+	$(call step,deploy,scripts/check-deploy)
 
 ##@ Builds
 
@@ -111,13 +117,13 @@ baseline: $(TOOLS)/buf ## Take today's schema as the baseline that later ones ma
 .PHONY: fmt
 fmt: ## Format Rust and Go.
 	cargo fmt
-	gofmt -w $(shell git ls-files 'go-compat/*.go' ':!go-compat/gen')
+	gofmt -w $(shell git ls-files 'go-compat/*.go' 'deploy/*.go' ':!go-compat/gen')
 
 .PHONY: lint
 lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, staticcheck, no Go lock over a call.
 	$(call step,cargo fmt,cargo fmt --check)
 	$(call step,cargo clippy,cargo clippy $(CARGO_TEST) --all-targets --quiet -- -D warnings)
-	$(call step,gofmt,unformatted=$$(gofmt -l $(shell git ls-files 'go-compat/*.go' ':!go-compat/gen')); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
+	$(call step,gofmt,unformatted=$$(gofmt -l $(shell git ls-files 'go-compat/*.go' 'deploy/*.go' ':!go-compat/gen')); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
 	$(foreach m,$(GO_MODULES),$(call step,vet and staticcheck $(m),cd $(m) && go vet -tags e2e ./... && staticcheck -tags e2e ./...)$(newline))
 	$(foreach m,$(GO_MODULES),$(call step,no lock over a call in $(m),cd $(m) && go vet -tags e2e -vettool=$(TOOLS)/nolockcall ./...)$(newline))
 

@@ -1,0 +1,64 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// root is the repository's.
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// after is what follows the first prefix in a text, to the end of its line.
+func after(t *testing.T, text, prefix string) string {
+	t.Helper()
+	_, rest, found := strings.Cut("\n"+text, "\n"+prefix)
+	if !found {
+		t.Fatalf("no line begins %q", prefix)
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(line)
+}
+
+// tool runs a program that has to be content. One that the machine has not got is
+// skipped: loudly, and counted in the file that SKIPPED_FILE names.
+func tool(t *testing.T, name string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		skip(t, "there is no "+name+"; scripts/install-deploy-tools says how to get it")
+	}
+	output, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
+	}
+}
+
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if path := os.Getenv("SKIPPED_FILE"); path != "" {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(file, "deploy %s: %s\n", t.Name(), why); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Skip(why)
+}
