@@ -32,18 +32,20 @@ func after(t *testing.T, text, prefix string) string {
 	return strings.TrimSpace(line)
 }
 
-// tool runs a program that has to be content. One that the machine has not got is
-// skipped: loudly, and counted in the file that SKIPPED_FILE names.
-func tool(t *testing.T, name string, args ...string) {
+// tool runs a program that has to be content, and gives what it wrote. One that the
+// machine has not got is skipped: loudly, and counted in the file that SKIPPED_FILE
+// names.
+func tool(t *testing.T, name string, args ...string) (output string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		skip(t, "there is no "+name+"; scripts/install-deploy-tools says how to get it")
 	}
-	output, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	written, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
 	if err != nil {
-		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, written)
 	}
+	return string(written)
 }
 
 func skip(t *testing.T, why string) {
