@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
@@ -12,11 +11,10 @@ import (
 // BenchmarkCount counts pages as a busy shard's feed gives them: 200 hunts of 25
 // players each, all of them moving and digging, 1,900 records a page.
 func BenchmarkCount(b *testing.B) {
-	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "stats.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
+	onBoth(b, func(b *testing.B, place func() string) { count(b, open(b, place())) })
+}
+
+func count(b *testing.B, s Store) {
 	const hunts, players, page = 200, 25, 1900
 	random := rand.New(rand.NewPCG(1, 1))
 	sequences, scores := make([]uint64, hunts), make([][players]uint64, hunts)

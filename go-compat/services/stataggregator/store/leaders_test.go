@@ -1,7 +1,6 @@
 package store
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -23,37 +22,35 @@ func dug(sequence, player uint64, worth uint32, score uint64) *pb.Record {
 }
 
 func TestEveryBoardIsInOrder(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "stats.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	const highest = ^uint64(0) // stored as a negative number, and still behind 2 at a tie
-	answer := &pb.ReadRecordsResponse{Cursor: []byte("c"), Records: []*pb.Record{
-		dug(1, 3, 30, 30), dug(2, highest, 50, 50), dug(3, 2, 20, 20), dug(4, 2, 30, 50),
-	}}
-	if _, err := s.Count(t.Context(), "go", answer); err != nil {
-		t.Fatal(err)
-	}
-	for _, board := range Boards {
-		if _, err := s.Leaders(t.Context(), board, 10); err != nil {
-			t.Errorf("%s: %v", board, err)
-		}
-	}
-	for _, board := range []Board{Score, BestHunt} {
-		leaders, err := s.Leaders(t.Context(), board, 10)
-		if err != nil {
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		const highest = ^uint64(0) // stored as a negative number, and still behind 2 at a tie
+		answer := &pb.ReadRecordsResponse{Cursor: []byte("c"), Records: []*pb.Record{
+			dug(1, 3, 30, 30), dug(2, highest, 50, 50), dug(3, 2, 20, 20), dug(4, 2, 30, 50),
+		}}
+		if _, err := s.Count(t.Context(), "go", answer); err != nil {
 			t.Fatal(err)
 		}
-		var order []uint64
-		for _, leader := range leaders {
-			order = append(order, leader.Player)
+		for _, board := range Boards {
+			if _, err := s.Leaders(t.Context(), board, 10); err != nil {
+				t.Errorf("%s: %v", board, err)
+			}
 		}
-		if want := []uint64{2, highest, 3}; !slices.Equal(order, want) {
-			t.Errorf("%s: %d, want %d", board, order, want)
+		for _, board := range []Board{Score, BestHunt} {
+			leaders, err := s.Leaders(t.Context(), board, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var order []uint64
+			for _, leader := range leaders {
+				order = append(order, leader.Player)
+			}
+			if want := []uint64{2, highest, 3}; !slices.Equal(order, want) {
+				t.Errorf("%s: %d, want %d", board, order, want)
+			}
 		}
-	}
-	if _, err := s.Leaders(t.Context(), "height", 10); err != ErrNotFound {
-		t.Errorf("a board that there is not: %v", err)
-	}
+		if _, err := s.Leaders(t.Context(), "height", 10); err != ErrNotFound {
+			t.Errorf("a board that there is not: %v", err)
+		}
+	})
 }

@@ -1,82 +1,74 @@
 package store
 
 import (
-	"database/sql"
-	"encoding/json"
-
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/stataggregator/tally"
 )
 
-// prefetch reads the rows of the players who act in a page, those of a hunt at a
-// time. One by one they would be half of what counting costs. Whom a power-up hits
-// is read when it is counted.
+// prefetch reads the rows that a page names, a table at a time. One by one they
+// would be half of what counting costs, and more where the database is elsewhere.
+// What it misses is read when it is counted.
 func (b *book) prefetch(records []*pb.Record) error {
-	acting := make(map[string]map[int64]bool)
-	everybody := make(map[int64]bool)
 	for _, record := range records {
-		id := int64(record.GetApplied().GetCommand().GetPlayerId()) // as the column has it
-		if id == 0 {
+		if playerstate.CheckHuntID(record.GetHuntId()) != nil {
 			continue
 		}
-		if acting[record.GetHuntId()] == nil {
-			acting[record.GetHuntId()] = make(map[int64]bool)
-		}
-		acting[record.GetHuntId()][id], everybody[id] = true, true
-	}
-	for hunt, players := range acting {
-		if err := b.prefetchSeats(hunt, players); err != nil {
-			return err
+		b.read[record.GetHuntId()] = &tally.Hunt{ID: record.GetHuntId()}
+		applied := record.GetApplied()
+		b.expect(record.GetHuntId(), applied.GetCommand().GetPlayerId())
+		for _, impact := range applied.GetOutcome().GetImpacts() {
+			b.expect(record.GetHuntId(), impact.GetPlayerId())
 		}
 	}
-	return b.prefetchPlayers(everybody)
-}
-
-func (b *book) prefetchSeats(hunt string, players map[int64]bool) error {
-	for id := range players {
-		seat := tally.Seat{Hunt: hunt, Player: uint64(id)}
-		b.seats[seatKey{hunt, seat.Player}] = &row[tally.Seat]{before: seat, now: seat}
+	var hunts, seats, players [][]any
+	for hunt := range b.read {
+		hunts = append(hunts, []any{hunt})
 	}
-	return b.each(b.statements.seatsOf, players, func(rows *sql.Rows) error {
-		var seat tally.Seat
-		err := rows.Scan(seatFields(&seat)...)
-		b.seats[seatKey{hunt, seat.Player}] = &row[tally.Seat]{before: seat, now: seat}
-		return err
-	}, hunt)
-}
-
-func (b *book) prefetchPlayers(players map[int64]bool) error {
-	for id := range players {
-		player := tally.Player{ID: uint64(id)}
-		b.players[player.ID] = &row[tally.Player]{before: player, now: player}
+	for seat := range b.seats {
+		seats = append(seats, []any{seat.hunt, wide(seat.player)})
 	}
-	return b.each(b.statements.playersOf, players, func(rows *sql.Rows) error {
-		var player tally.Player
-		err := rows.Scan(playerFields(&player)...)
-		b.players[player.ID] = &row[tally.Player]{before: player, now: player}
+	for player := range b.players {
+		players = append(players, []any{wide(player)})
+	}
+	if err := each(b, huntsListed, hunts, huntFields, func(hunt tally.Hunt) {
+		b.read[hunt.ID] = &hunt
+	}); err != nil {
 		return err
+	}
+	if err := each(b, seatsListed, seats, seatFields, func(seat tally.Seat) {
+		b.seats[seatKey{seat.Hunt, seat.Player}] = &row[tally.Seat]{before: seat, now: seat}
+	}); err != nil {
+		return err
+	}
+	return each(b, playersListed, players, playerFields, func(player tally.Player) {
+		b.players[player.ID] = &row[tally.Player]{before: player, now: player}
 	})
 }
 
-// each gives every row of a query whose last argument is ids, as a JSON list.
-func (b *book) each(statement *sql.Stmt, ids map[int64]bool, take func(*sql.Rows) error, args ...any) error {
-	list := make([]int64, 0, len(ids))
-	for id := range ids {
-		list = append(list, id)
+// expect takes a player's rows for new ones until they were read.
+func (b *book) expect(hunt string, player uint64) {
+	if player == 0 {
+		return
 	}
-	text, err := json.Marshal(list)
+	seat := tally.Seat{Hunt: hunt, Player: player}
+	b.seats[seatKey{hunt, player}] = &row[tally.Seat]{before: seat, now: seat}
+	b.players[player] = &row[tally.Player]{before: tally.Player{ID: player}, now: tally.Player{ID: player}}
+}
+
+// each gives every row whose keys are listed.
+func each[T any](b *book, which int, keys [][]any, fields func(*T) []any, take func(T)) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	list, err := listOf(keys)
 	if err != nil {
 		return err
 	}
-	rows, err := statement.QueryContext(b.ctx, append(args, string(text))...)
-	if err != nil {
-		return err
+	rows, err := b.statement(which).QueryContext(b.ctx, list)
+	all, err := collect(rows, err, fields)
+	for _, row := range all {
+		take(row)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := take(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return err
 }

@@ -18,6 +18,9 @@ import (
 // ErrNotFound says that there is no such hunt, player or board.
 var ErrNotFound = errors.New("not found")
 
+// ErrAway says that the database is not there, or not now.
+var ErrAway = errors.New("the database is away")
+
 // Store keeps statistics. Safe for concurrent use.
 type Store interface {
 	// Cursor is where a feed is read on; nil: from its oldest record.
@@ -99,17 +102,23 @@ type Alarm struct {
 
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*):(.*)$`)
 
-// Open opens the store that a DSN names: sqlite:PATH, or a path.
+const write = "write sqlite:PATH, a path, or postgres://USER@HOST/DATABASE"
+
+// Open opens the store that a DSN names: sqlite:PATH, a path, or postgres://….
 func Open(ctx context.Context, dsn string) (Store, error) {
 	path := dsn
 	if parts := scheme.FindStringSubmatch(dsn); parts != nil {
-		if parts[1] != "sqlite" {
-			return nil, fmt.Errorf("store %s:… is of a kind that this build does not have; write sqlite:PATH or a path", parts[1])
+		switch parts[1] {
+		case "sqlite":
+			path = parts[2]
+		case "postgres", "postgresql":
+			return openPostgres(ctx, dsn)
+		default:
+			return nil, fmt.Errorf("store %s:… is of a kind that this build does not have; %s", parts[1], write)
 		}
-		path = parts[2]
 	}
 	if path == "" {
-		return nil, errors.New("the store has no path; write sqlite:PATH or a path")
+		return nil, fmt.Errorf("the store has no path; %s", write)
 	}
 	return openSQLite(ctx, path)
 }

@@ -16,19 +16,43 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/services/stataggregator/internal/testfeed"
+	"treasurehunt.example/go-compat/services/stataggregator/internal/testpostgres"
 	"treasurehunt.example/go-compat/services/stataggregator/tally"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		testpostgres.Close()
+		os.Exit(code)
+	}))
+}
 
-func open(t *testing.T, path string) *sqlite {
+// onBoth runs a test on both kinds of store. place gives the DSN of an empty one.
+func onBoth[T interface {
+	testing.TB
+	Run(string, func(T)) bool
+}](t T, test func(t T, place func() string)) {
+	t.Run("sqlite", func(t T) {
+		dir, stores := t.TempDir(), 0
+		test(t, func() string {
+			stores++
+			return filepath.Join(dir, fmt.Sprintf("stats%d.db", stores))
+		})
+	})
+	t.Run("postgres", func(t T) {
+		server := testpostgres.Shared(t)
+		test(t, func() string { return server.Schema(t, nil) })
+	})
+}
+
+func open(t testing.TB, dsn string) *database {
 	t.Helper()
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return s.(*sqlite)
+	return s.(*database)
 }
 
 func answer(cursor string, records ...*pb.Record) *pb.ReadRecordsResponse {
@@ -45,148 +69,158 @@ func leave(hunt string, sequence, player uint64) *pb.Record {
 // What is read back after each page is what was there after the page before: the
 // store is a book like any other, and loses nothing between transactions.
 func TestWhatIsCountedInManyTransactionsIsWhatTheEngineEndedWith(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	hunts := []testfeed.Hunt{testfeed.Play(t, random.Uint64(), 1500), testfeed.Play(t, random.Uint64(), 1500)}
-	records := testfeed.Merge(random, hunts...)
-	path := filepath.Join(t.TempDir(), "stats.db")
-	for len(records) > 0 {
-		s := open(t, path) // opened anew, so that nothing can be remembered
-		for range 10 {
-			n := min(len(records), 1+random.IntN(40))
-			page, err := s.Count(t.Context(), "go", answer(fmt.Sprint(len(records)), records[:n]...))
-			if err != nil || page.Records != uint64(n) || len(page.Alarms) > 0 {
-				t.Fatalf("%+v, %v", page, err)
+	onBoth(t, func(t *testing.T, place func() string) {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		random := rand.New(rand.NewPCG(seed, 0))
+		hunts := []testfeed.Hunt{testfeed.Play(t, random.Uint64(), 1500), testfeed.Play(t, random.Uint64(), 1500)}
+		records := testfeed.Merge(random, hunts...)
+		dsn := place()
+		for len(records) > 0 {
+			s := open(t, dsn) // opened anew, so that nothing can be remembered
+			for range 10 {
+				n := min(len(records), 1+random.IntN(40))
+				page, err := s.Count(t.Context(), "go", answer(fmt.Sprint(len(records)), records[:n]...))
+				if err != nil || page.Records != uint64(n) || len(page.Alarms) > 0 {
+					t.Fatalf("%+v, %v", page, err)
+				}
+				records = records[n:]
 			}
-			records = records[n:]
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := open(t, path)
-	for _, hunt := range hunts {
-		got, err := s.Hunt(t.Context(), hunt.ID)
-		if err != nil || !got.Whole() || got.High != hunt.Final.GetSequence() || got.Disagrees || got.Final == nil {
-			t.Errorf("%+v, %v", got, err)
-		}
-		seats, err := s.Seats(t.Context(), hunt.ID, 0, 1000)
-		if err != nil || len(seats) != len(hunt.Final.GetPlayers()) {
-			t.Fatalf("%d players, %v", len(seats), err)
-		}
-		for i, player := range hunt.Final.GetPlayers() {
-			if seats[i].Player != player.GetPlayerId() || seats[i].Score != int64(player.GetScore()) {
-				t.Errorf("%+v, want %v", seats[i], player)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
 			}
 		}
-	}
+		s := open(t, dsn)
+		for _, hunt := range hunts {
+			got, err := s.Hunt(t.Context(), hunt.ID)
+			if err != nil || !got.Whole() || got.High != hunt.Final.GetSequence() || got.Disagrees || got.Final == nil {
+				t.Errorf("%+v, %v", got, err)
+			}
+			seats, err := s.Seats(t.Context(), hunt.ID, 0, 1000)
+			if err != nil || len(seats) != len(hunt.Final.GetPlayers()) {
+				t.Fatalf("%d players, %v", len(seats), err)
+			}
+			for i, player := range hunt.Final.GetPlayers() {
+				if seats[i].Player != player.GetPlayerId() || seats[i].Score != int64(player.GetScore()) {
+					t.Errorf("%+v, want %v", seats[i], player)
+				}
+			}
+		}
+	})
 }
 
 func TestACursorAndWhatItStandsForAreKeptTogetherOrNotAtAll(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "stats.db"))
-	if cursor, err := s.Cursor(t.Context(), "go"); cursor != nil || err != nil {
-		t.Fatalf("a new feed begins at %q, %v", cursor, err)
-	}
-	if _, err := s.Count(t.Context(), "go", answer("1", leave("h", 1, 7))); err != nil {
-		t.Fatal(err)
-	}
-	// A hunt whose row does not read fails in the middle of the page.
-	if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO hunts SELECT 'bad', high, 'no JSON', waiting, given_up, records, duplicates, holes, epoch, epoch_first, forks, applied, players, dug, scores, ruleset, starts_at_ms, ended_at_ms, final, disagrees FROM hunts"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Count(t.Context(), "go", answer("2", leave("h", 2, 7), leave("bad", 2, 7))); err == nil {
-		t.Fatal("a page that cannot be counted was")
-	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Count(cancelled, "go", answer("3", leave("h", 2, 7))); err == nil {
-		t.Fatal("a page was counted for a caller who left")
-	}
-	hunt, err := s.Hunt(t.Context(), "h")
-	cursor, _ := s.Cursor(t.Context(), "go")
-	if err != nil || hunt.High != 1 || string(cursor) != "1" {
-		t.Errorf("%+v at cursor %q, %v: a part of a page was kept", hunt, cursor, err)
-	}
-	if page, err := s.Count(t.Context(), "go", answer("2", leave("h", 2, 7))); err != nil || page.Records != 1 {
-		t.Errorf("%+v, %v: the failure stayed", page, err)
-	}
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		if cursor, err := s.Cursor(t.Context(), "go"); cursor != nil || err != nil {
+			t.Fatalf("a new feed begins at %q, %v", cursor, err)
+		}
+		if _, err := s.Count(t.Context(), "go", answer("1", leave("h", 1, 7))); err != nil {
+			t.Fatal(err)
+		}
+		// A hunt whose row does not read fails in the middle of the page.
+		if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO hunts SELECT 'bad', high, 'no JSON', waiting, given_up, records, duplicates, holes, epoch, epoch_first, forks, applied, players, dug, scores, ruleset, starts_at_ms, ended_at_ms, final, disagrees FROM hunts"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Count(t.Context(), "go", answer("2", leave("h", 2, 7), leave("bad", 2, 7))); err == nil {
+			t.Fatal("a page that cannot be counted was")
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Count(cancelled, "go", answer("3", leave("h", 2, 7))); err == nil {
+			t.Fatal("a page was counted for a caller who left")
+		}
+		hunt, err := s.Hunt(t.Context(), "h")
+		cursor, _ := s.Cursor(t.Context(), "go")
+		if err != nil || hunt.High != 1 || string(cursor) != "1" {
+			t.Errorf("%+v at cursor %q, %v: a part of a page was kept", hunt, cursor, err)
+		}
+		if page, err := s.Count(t.Context(), "go", answer("2", leave("h", 2, 7))); err != nil || page.Records != 1 {
+			t.Errorf("%+v, %v: the failure stayed", page, err)
+		}
+	})
 }
 
 func TestAllOfTheirSixtyFourBitsAreKept(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "stats.db"))
-	ids := []uint64{1, 1<<63 - 1, 1 << 63, 1<<64 - 1}
-	var records []*pb.Record
-	for round := range uint64(50) { // so that sums of marks wrap
-		for i, id := range ids {
-			records = append(records, leave("h", round*4+uint64(i)+1, id))
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		ids := []uint64{1, 1<<63 - 1, 1 << 63, 1<<64 - 1}
+		var records []*pb.Record
+		for round := range uint64(50) { // so that sums of marks wrap
+			for i, id := range ids {
+				records = append(records, leave("h", round*4+uint64(i)+1, id))
+			}
 		}
-	}
-	if _, err := s.Count(t.Context(), "go", answer("1", records[:100]...)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Count(t.Context(), "go", answer("2", records[100:]...)); err != nil {
-		t.Fatal(err)
-	}
-	once := open(t, filepath.Join(t.TempDir(), "once.db"))
-	if _, err := once.Count(t.Context(), "go", answer("1", records...)); err != nil {
-		t.Fatal(err)
-	}
-	var seen []uint64
-	for after := uint64(0); ; {
-		seats, err := s.Seats(t.Context(), "h", after, 1)
-		if err != nil {
+		if _, err := s.Count(t.Context(), "go", answer("1", records[:100]...)); err != nil {
 			t.Fatal(err)
 		}
-		if len(seats) == 0 {
-			break
+		if _, err := s.Count(t.Context(), "go", answer("2", records[100:]...)); err != nil {
+			t.Fatal(err)
 		}
-		after = seats[0].Player
-		seen = append(seen, after)
-		whole, err := once.Seats(t.Context(), "h", after-1, 1)
-		if err != nil || seats[0] != whole[0] || seats[0].Marks == 0 {
-			t.Errorf("%+v in two pages, %+v in one, %v", seats[0], whole, err)
+		once := open(t, place())
+		if _, err := once.Count(t.Context(), "go", answer("1", records...)); err != nil {
+			t.Fatal(err)
 		}
-		if player, err := s.Player(t.Context(), after); err != nil || player.ID != after || player.Applied != 50 {
-			t.Errorf("player %d: %+v, %v", after, player, err)
+		var seen []uint64
+		for after := uint64(0); ; {
+			seats, err := s.Seats(t.Context(), "h", after, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(seats) == 0 {
+				break
+			}
+			after = seats[0].Player
+			seen = append(seen, after)
+			whole, err := once.Seats(t.Context(), "h", after-1, 1)
+			if err != nil || seats[0] != whole[0] || seats[0].Marks == 0 {
+				t.Errorf("%+v in two pages, %+v in one, %v", seats[0], whole, err)
+			}
+			if player, err := s.Player(t.Context(), after); err != nil || player.ID != after || player.Applied != 50 {
+				t.Errorf("player %d: %+v, %v", after, player, err)
+			}
 		}
-	}
-	if !slices.Equal(seen, ids) {
-		t.Errorf("players in the order %v, want %v", seen, ids)
-	}
+		if !slices.Equal(seen, ids) {
+			t.Errorf("players in the order %v, want %v", seen, ids)
+		}
+	})
 }
 
 func TestTheNewestAlarmsAreKept(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "stats.db"))
-	for page := range uint64(3) {
-		var records []*pb.Record
-		for n := range uint64(800) {
-			records = append(records, leave(fmt.Sprintf("h-%d-%d", page, n), 2, 7)) // each begins with a hole
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		for page := range uint64(3) {
+			var records []*pb.Record
+			for n := range uint64(800) {
+				records = append(records, leave(fmt.Sprintf("h-%d-%d", page, n), 2, 7)) // each begins with a hole
+			}
+			if _, err := s.Count(t.Context(), "go", answer("c", records...)); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, err := s.Count(t.Context(), "go", answer("c", records...)); err != nil {
-			t.Fatal(err)
+		alarms, err := s.Alarms(t.Context(), 5000)
+		if err != nil || len(alarms) != AlarmsMax || alarms[0].Hunt != "h-2-799" || alarms[0].Kind != tally.Hole || alarms[0].AtMs == 0 {
+			t.Fatalf("%d alarms, the newest %+v, %v", len(alarms), alarms[0], err)
 		}
-	}
-	alarms, err := s.Alarms(t.Context(), 5000)
-	if err != nil || len(alarms) != AlarmsMax || alarms[0].Hunt != "h-2-799" || alarms[0].Kind != tally.Hole || alarms[0].AtMs == 0 {
-		t.Fatalf("%d alarms, the newest %+v, %v", len(alarms), alarms[0], err)
-	}
-	if missing, err := s.Missing(t.Context()); err != nil || missing != 2400 {
-		t.Errorf("%d missing, %v", missing, err)
-	}
+		if missing, err := s.Missing(t.Context()); err != nil || missing != 2400 {
+			t.Errorf("%d missing, %v", missing, err)
+		}
+	})
 }
 
-func TestTwoProcessesOnOneFileCountOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "stats.db")
-	one, other := open(t, path), open(t, path)
-	for _, s := range []*sqlite{one, other} {
-		if _, err := s.Count(t.Context(), "go", answer("1", leave("h", 1, 7), leave("h", 2, 7))); err != nil {
-			t.Fatal(err)
+func TestTwoProcessesOnOneStoreCountOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, place func() string) {
+		dsn := place()
+		one, other := open(t, dsn), open(t, dsn)
+		for _, s := range []*database{one, other} {
+			if _, err := s.Count(t.Context(), "go", answer("1", leave("h", 1, 7), leave("h", 2, 7))); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if hunt, err := one.Hunt(t.Context(), "h"); err != nil || hunt.Applied != 2 || hunt.Duplicates != 2 {
-		t.Errorf("%+v, %v", hunt, err)
-	}
+		if hunt, err := one.Hunt(t.Context(), "h"); err != nil || hunt.Applied != 2 || hunt.Duplicates != 2 {
+			t.Errorf("%+v, %v", hunt, err)
+		}
+	})
 }
 
 func TestAStoreThatIsNotOursIsRefused(t *testing.T) {
@@ -215,7 +249,6 @@ func TestAStoreThatIsNotOursIsRefused(t *testing.T) {
 	for dsn, says := range map[string]string{
 		"":                                  "no path",
 		"sqlite:":                           "no path",
-		"postgres://user:secret@host/db":    "postgres:… is of a kind that this build does not have",
 		"mysql:x":                           "mysql:…",
 		filepath.Join(dir, "no", "such.db"): "such.db",
 		file("text.db", strings.Repeat("no database ", 100)):    "not a database",
@@ -238,14 +271,16 @@ func TestAPathMayHoldAnyCharacter(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsNotFound(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "stats.db"))
-	_, hunt := s.Hunt(t.Context(), "h")
-	_, player := s.Player(t.Context(), 7)
-	_, board := s.Leaders(t.Context(), "money", 10)
-	_, feed := s.Feed(t.Context(), "go")
-	for _, err := range []error{hunt, player, board, feed} {
-		if !errors.Is(err, ErrNotFound) {
-			t.Errorf("%v, want ErrNotFound", err)
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		_, hunt := s.Hunt(t.Context(), "h")
+		_, player := s.Player(t.Context(), 7)
+		_, board := s.Leaders(t.Context(), "money", 10)
+		_, feed := s.Feed(t.Context(), "go")
+		for _, err := range []error{hunt, player, board, feed} {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("%v, want ErrNotFound", err)
+			}
 		}
-	}
+	})
 }

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// connectMax bounds making a connection, unless the DSN says connect_timeout.
+const connectMax = 5 * time.Second
+
+// sessions is what each connection to Postgres asks for, unless the DSN does. A
+// writer that is frozen or cut off in the middle loses its transaction, and with
+// it the lock that others wait for.
+var sessions = map[string]string{
+	"application_name":                    "stataggregator",
+	"statement_timeout":                   "10s",
+	"idle_in_transaction_session_timeout": "10s",
+}
+
+// In Postgres the mark that the tables are ours is one of them.
+const markTable = "stataggregator"
+
+var postgres = dialect{
+	elements:  "json_array_elements",
+	together:  true,
+	isolation: sql.LevelReadCommitted, // each statement sees what was committed before it began
+	lock:      fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext(current_schema()))", applicationID),
+	// The one schema, in Postgres' words. Text is ordered by its bytes, as there.
+	schema: strings.NewReplacer(
+		"id       INTEGER PRIMARY KEY", "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		") STRICT, WITHOUT ROWID;", ");", ") STRICT;", ");",
+		" TEXT", ` TEXT COLLATE "C"`, " INTEGER", " BIGINT", " BLOB", " BYTEA",
+	).Replace(schema) + fmt.Sprintf("CREATE TABLE %[1]s (version BIGINT NOT NULL); INSERT INTO %[1]s VALUES (%d);", markTable, schemaVersion),
+	identity: func(ctx context.Context, tx *sql.Tx) (is identity, err error) {
+		row := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(bool_or(tablename = $1), false) FROM pg_tables WHERE schemaname = current_schema()", markTable)
+		if err = row.Scan(&is.tables, &is.ours); err == nil && is.ours {
+			err = tx.QueryRowContext(ctx, "SELECT version FROM "+markTable).Scan(&is.version)
+		}
+		return is, err
+	},
+	another: "database, or a schema of its own (?search_path=NAME)",
+}
+
+// openPostgres keeps the store in the schema of a Postgres database that the DSN
+// names. Whatever it does not say comes from where libpq looks too: PGHOST and the
+// like, PGSERVICE, PGPASSFILE. Readers never wait for a writer; writers of all
+// processes wait for each other, each for its transaction.
+func openPostgres(ctx context.Context, dsn string) (Store, error) {
+	config, err := postgresConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("postgres://%s:%d/%s", config.Host, config.Port, config.Database)
+	reading := config.Copy()
+	reading.RuntimeParams["default_transaction_read_only"] = "on"
+	counted, err := newDatabase(ctx, name, postgres, stdlib.OpenDB(*config), stdlib.OpenDB(*reading))
+	if isAway(err) {
+		err = fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return counted, err
+}
+
+// postgresConfig reads a DSN. No error shows a password.
+func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
+	where, err := url.Parse(dsn)
+	if err != nil { // its text would show the DSN
+		return nil, errors.New("store postgres:…: the DSN is no URL; write postgres://USER@HOST:PORT/DATABASE, special characters as %XX")
+	}
+	for key := range where.Query() {
+		if strings.Contains(key, "password") {
+			return nil, fmt.Errorf("store postgres:…: %s does not belong in the DSN's query; keep it in a file that PGPASSFILE names", key)
+		}
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil { // it masks the password of a URL that reads
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectMax)
+	asked := maps.Clone(config.RuntimeParams)
+	maps.Copy(config.RuntimeParams, sessions)
+	maps.Copy(config.RuntimeParams, asked)
+	return config, nil
+}
+
+// isAway tells whether an error is of a server that is not there, or not now. What
+// a server that is there refuses, as a password or a database, is of the settings.
+func isAway(err error) bool {
+	if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) {
+		switch refusal.Code[:2] {
+		case "08", "53", "57", "58": // the connection, resources, an operator, the system
+			return true
+		}
+		return false
+	}
+	failure := (*pgconn.ConnectError)(nil)
+	return errors.As(err, &failure) || errors.Is(err, context.DeadlineExceeded)
+}
