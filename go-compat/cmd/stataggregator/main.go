@@ -28,7 +28,7 @@ func main() {
 		Long:  long,
 		Admin: "127.0.0.1:9102",
 		Settings: append(s.config.Settings(),
-			program.String(&s.store, "store", "stats.db", "where the statistics are kept: sqlite:PATH or a path", program.Given()),
+			program.String(&s.store, "store", "stats.db", "where the statistics are kept: sqlite:PATH, a path, or postgres://USER@HOST/DATABASE", program.Given()),
 			program.String(&s.http, "http", "127.0.0.1:8102", "address of the JSON API; empty for none", program.Address()),
 		),
 		Check: s.config.Check,
@@ -40,10 +40,16 @@ const long = `Counts what happens in the hunts, and serves statistics and leader
 
 Each --feed is read from the cursor that is kept with what was counted, so that
 it can be stopped at any time: nothing is missed, and nothing is counted twice,
-also if a record comes from two feeds.`
+also if a record comes from two feeds.
+
+A Postgres server's password is looked for where libpq looks: in the file that
+PGPASSFILE names, or ~/.pgpass. PGSERVICE, PGHOST and the like are heard too.`
 
 func (s *settings) run(ctx context.Context, p *program.Process) error {
 	counted, err := store.Open(ctx, s.store)
+	if errors.Is(err, store.ErrAway) {
+		return program.Exit(program.ExitDependency, "%w", err)
+	}
 	if err != nil {
 		return program.Exit(program.ExitSettings, "%w", err)
 	}

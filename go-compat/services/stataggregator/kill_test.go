@@ -18,6 +18,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/services/stataggregator/internal/testfeed"
+	"treasurehunt.example/go-compat/services/stataggregator/internal/testpostgres"
 	"treasurehunt.example/go-compat/services/stataggregator/store"
 )
 
@@ -34,7 +35,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1) // it is never done
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		testpostgres.Close()
+		os.Exit(code)
+	}))
 }
 
 func beVictim() error {
@@ -54,11 +58,15 @@ func beVictim() error {
 // However an aggregator dies, between a page's arrival and its commit too: what
 // it had counted is there, and what it had not is read again.
 func TestKilledAtAnyMomentItMissesNothingAndCountsNothingTwice(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { killed(t, filepath.Join(t.TempDir(), "stats.db")) })
+	t.Run("postgres", func(t *testing.T) { killed(t, testpostgres.Shared(t).Schema(t, nil)) })
+}
+
+func killed(t *testing.T, dsn string) {
 	_, hunts, records := play(t, 3, 2000)
 	feed := &testfeed.Feed{}
 	feed.Append(records...)
-	dir := t.TempDir()
-	socket, path := filepath.Join(dir, "feed.sock"), filepath.Join(dir, "stats.db")
+	socket := filepath.Join(t.TempDir(), "feed.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +79,7 @@ func TestKilledAtAnyMomentItMissesNothingAndCountsNothingTwice(t *testing.T) {
 	const kills = 8
 	for range kills {
 		victim := exec.Command(os.Args[0])
-		victim.Env = append(os.Environ(), victimFeed+"="+socket, victimStore+"="+path)
+		victim.Env = append(os.Environ(), victimFeed+"="+socket, victimStore+"="+dsn)
 		victim.Stderr = t.Output()
 		if err := victim.Start(); err != nil {
 			t.Fatal(err)
@@ -90,7 +98,7 @@ func TestKilledAtAnyMomentItMissesNothingAndCountsNothingTwice(t *testing.T) {
 		_ = victim.Wait() // it was killed
 	}
 
-	counted := openStore(t, path)
+	counted := openStore(t, dsn)
 	kept, err := counted.Feed(t.Context(), "go")
 	if err != nil || kept.Records == 0 || kept.Records == uint64(len(records)) {
 		t.Fatalf("%d of %d records before the last start (%v): the kills showed nothing", kept.Records, len(records), err)

@@ -17,6 +17,10 @@ import (
 
 const retryFirst = 100 * time.Millisecond
 
+// storeMax bounds what the store may take at once, so that one that hangs is told
+// of as one that fails. It has limits of its own below that, which say more.
+const storeMax = 30 * time.Second
+
 // alarmsLogged bounds the alarms of one page that are logged one by one: a feed
 // that lost records has a hole in every hunt.
 const alarmsLogged = 8
@@ -83,7 +87,7 @@ func pause(ctx context.Context, long time.Duration) {
 func (p *puller) turn(ctx context.Context) time.Duration {
 	began := time.Now()
 	// The cursor is asked of the store each time: it alone knows what was kept.
-	cursor, err := p.store.Cursor(ctx, p.feed)
+	cursor, err := p.cursor(ctx)
 	if err != nil {
 		return p.storeFailed(ctx, err)
 	}
@@ -103,6 +107,12 @@ func (p *puller) turn(ctx context.Context) time.Duration {
 	return p.config.PullEvery - time.Since(began)
 }
 
+func (p *puller) cursor(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeMax)
+	defer cancel()
+	return p.store.Cursor(ctx, p.feed)
+}
+
 func (p *puller) read(ctx context.Context, cursor []byte) (*pb.ReadRecordsResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Wait+callSlack)
 	defer cancel()
@@ -112,6 +122,8 @@ func (p *puller) read(ctx context.Context, cursor []byte) (*pb.ReadRecordsRespon
 }
 
 func (p *puller) count(ctx context.Context, answer *pb.ReadRecordsResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, storeMax)
+	defer cancel()
 	began := time.Now()
 	page, err := p.store.Count(ctx, p.feed, answer)
 	if err != nil {

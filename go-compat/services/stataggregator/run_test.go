@@ -102,9 +102,9 @@ type bench struct {
 	stop    func()
 }
 
-func openStore(t testing.TB, path string) store.Store {
+func openStore(t testing.TB, dsn string) store.Store {
 	t.Helper()
-	counted, err := store.Open(t.Context(), "sqlite:"+path)
+	counted, err := store.Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,7 +32,7 @@ var sessions = map[string]string{
 const markTable = "stataggregator"
 
 var postgres = dialect{
-	elements:  "json_array_elements",
+	elements:  "jsonb_array_elements",
 	together:  true,
 	isolation: sql.LevelReadCommitted, // each statement sees what was committed before it began
 	lock:      fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext(current_schema()))", applicationID),
@@ -61,7 +61,8 @@ func openPostgres(ctx context.Context, dsn string) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("postgres://%s:%d/%s", config.Host, config.Port, config.Database)
+	_, address := pgconn.NetworkAddress(config.Host, config.Port)
+	name := fmt.Sprintf("postgres database %s at %s", config.Database, address)
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
 	counted, err := newDatabase(ctx, name, postgres, stdlib.OpenDB(*config), stdlib.OpenDB(*reading))
@@ -71,20 +72,23 @@ func openPostgres(ctx context.Context, dsn string) (Store, error) {
 	return counted, err
 }
 
+var (
+	passwordKey = regexp.MustCompile(`[?&]((?:ssl)?password)=`) // would be shown with the settings
+	maySecret   = regexp.MustCompile(`^[^:]*:.*:|password|%`)   // a port that is one too
+)
+
 // postgresConfig reads a DSN. No error shows a password.
 func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
-	where, err := url.Parse(dsn)
-	if err != nil { // its text would show the DSN
-		return nil, errors.New("store postgres:…: the DSN is no URL; write postgres://USER@HOST:PORT/DATABASE, special characters as %XX")
-	}
-	for key := range where.Query() {
-		if strings.Contains(key, "password") {
-			return nil, fmt.Errorf("store postgres:…: %s does not belong in the DSN's query; keep it in a file that PGPASSFILE names", key)
-		}
+	if key := passwordKey.FindStringSubmatch(dsn); key != nil {
+		return nil, fmt.Errorf("store postgres:…: %s does not belong in the DSN's query; keep it in a file that PGPASSFILE names", key[1])
 	}
 	config, err := pgx.ParseConfig(dsn)
-	if err != nil { // it masks the password of a URL that reads
-		return nil, fmt.Errorf("store: %w", err)
+	if err != nil {
+		const wrong = "store postgres:…: the DSN cannot be read; write postgres://USER@HOST:PORT/DATABASE?KEY=VALUE, special characters as %XX"
+		if maySecret.MatchString(dsn) { // pgx masks what it can tell to be one
+			return nil, errors.New(wrong + "; without a password in it, this would say where")
+		}
+		return nil, fmt.Errorf("%s: %w", wrong, err)
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectMax)
 	asked := maps.Clone(config.RuntimeParams)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/services/stataggregator/internal/testfeed"
@@ -219,6 +220,81 @@ func TestTwoProcessesOnOneStoreCountOnce(t *testing.T) {
 		}
 		if hunt, err := one.Hunt(t.Context(), "h"); err != nil || hunt.Applied != 2 || hunt.Duplicates != 2 {
 			t.Errorf("%+v, %v", hunt, err)
+		}
+	})
+}
+
+// Two feeds with the same records, each read by a process of its own.
+func TestTwoWritersAtOnceCountEachRecordOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, place func() string) {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		random := rand.New(rand.NewPCG(seed, 0))
+		hunts := []testfeed.Hunt{testfeed.Play(t, random.Uint64(), 600), testfeed.Play(t, random.Uint64(), 600)}
+		dsn := place()
+		var group errgroup.Group
+		total := 0
+		for _, feed := range []string{"router", "sidecar"} {
+			s, records := open(t, dsn), testfeed.Merge(random, hunts...)
+			total = len(records)
+			group.Go(func() error {
+				for page := range slices.Chunk(records, 20) {
+					if _, err := s.Count(t.Context(), feed, answer("c", page...)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		s, counted, duplicates := open(t, dsn), uint64(0), uint64(0)
+		for _, hunt := range hunts {
+			got, err := s.Hunt(t.Context(), hunt.ID)
+			if err != nil || !got.Whole() || got.Records != uint64(len(hunt.Records)) || got.Disagrees || got.Final == nil {
+				t.Errorf("%+v, %v, want %d records", got, err, len(hunt.Records))
+			}
+		}
+		for _, name := range []string{"router", "sidecar"} {
+			feed, err := s.Feed(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			counted, duplicates = counted+feed.Records, duplicates+feed.Duplicates
+		}
+		if counted != uint64(total) || duplicates != uint64(total) {
+			t.Errorf("%d counted and %d again, of %d records that came twice", counted, duplicates, total)
+		}
+	})
+}
+
+func TestListsAreInTheOrderOfBytes(t *testing.T) {
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		want := []string{"-", ".", "10", "9", "B", "_", "a", "a-b", "aB", "ab"} // people have it otherwise
+		var records []*pb.Record
+		for _, id := range want {
+			records = append(records, leave(id, 1, 7))
+		}
+		if _, err := s.Count(t.Context(), "go", answer("1", records...)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for after := ""; ; after = got[len(got)-1] {
+			hunts, err := s.Hunts(t.Context(), after, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(hunts) == 0 {
+				break
+			}
+			for _, hunt := range hunts {
+				got = append(got, hunt.ID)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	})
 }

@@ -24,6 +24,12 @@ import (
 	"treasurehunt.example/go-compat/services/internal/skipped"
 )
 
+// Locked is the one role that needs a password.
+const (
+	Locked   = "locked"
+	Password = "secret"
+)
+
 // Server is a server that a test can stop and start. Not safe for concurrent use.
 type Server struct {
 	dir, binaries string
@@ -49,6 +55,9 @@ func Shared(t testing.TB) *Server {
 	once.Do(func() {
 		if shared, failure = create(binaries); failure == nil {
 			failure = shared.Start()
+		}
+		if failure == nil {
+			shared.Exec(t, fmt.Sprintf("CREATE ROLE %s SUPERUSER LOGIN PASSWORD '%s'", Locked, Password))
 		}
 	})
 	if failure != nil {
@@ -94,7 +103,8 @@ func create(binaries string) (*Server, error) {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, output)
 	}
-	return s, nil
+	access := "local all " + Locked + " scram-sha-256\nlocal all all trust\n"
+	return s, os.WriteFile(filepath.Join(dir, "data", "pg_hba.conf"), []byte(access), 0o600) // which keeps its owner
 }
 
 // runAs has the server run as the first of some accounts that there is.
@@ -121,8 +131,11 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts it, and returns when it answers.
+// Start starts it, if it is not running, and returns when it answers.
 func (s *Server) Start() error {
+	if s.running != nil {
+		return nil
+	}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
