@@ -42,7 +42,8 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: check-gen lint check-deploy test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
+test: forget-skipped postgres check-gen lint check-deploy test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
+	@scripts/report-skipped
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
 ##@ Tests, one by one
@@ -79,6 +80,17 @@ test-long: build-test ## The same comparisons at length (about half an hour).
 check-deploy: $(TOOLS)/staticcheck ## What deploy/ ships, held against Kubernetes, hadolint, systemd and the code.
 	$(call step,tools of deploy,scripts/install-deploy-tools)
 	$(call step,deploy,scripts/check-deploy)
+
+# Tests that a machine lacks something for add a line to this file, in any language; make test counts them at its end.
+export SKIPPED_FILE := $(CURDIR)/.tools/skipped
+
+.PHONY: forget-skipped
+forget-skipped:
+	@mkdir -p $(dir $(SKIPPED_FILE)) && rm -f $(SKIPPED_FILE)
+
+.PHONY: postgres
+postgres: ## Install Debian's PostgreSQL, which tests start for themselves.
+	@scripts/install-postgres
 
 ##@ Builds
 

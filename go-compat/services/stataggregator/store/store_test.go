@@ -269,6 +269,40 @@ func TestTwoWritersAtOnceCountEachRecordOnce(t *testing.T) {
 	})
 }
 
+func TestNamesOfAnyCharactersAreKeptOrAreAnAlarm(t *testing.T) {
+	onBoth(t, func(t *testing.T, place func() string) {
+		s := open(t, place())
+		names := []string{`"; DROP TABLE hunts; --`, `\u0041'\`, "<&>", "ключ\u2028🗝"}
+		for i, name := range append(names, "zero\x00byte") {
+			hunt := fmt.Sprint("h", i)
+			pickUp := leave(hunt, 2, 7)
+			pickUp.GetApplied().Command.Action = &pb.Command_PickUp{PickUp: &pb.PickUp{}}
+			pickUp.GetApplied().Outcome.PickedUp = name
+			page, err := s.Count(t.Context(), "go", answer(hunt,
+				&pb.Record{HuntId: hunt, Epoch: 1, Sequence: 1, Change: &pb.Record_Created{Created: &pb.HuntCreated{Settings: &pb.HuntSettings{Ruleset: name}}}},
+				pickUp))
+			if err != nil || page.Records != 2 {
+				t.Fatalf("%q: %+v, %v", name, page, err)
+			}
+			got, err := s.Hunt(t.Context(), hunt)
+			if spoilt := len(page.Alarms) > 0; err != nil || spoilt != (i == len(names)) || !spoilt && got.Ruleset != name {
+				t.Errorf("%q: alarms %v, %+v, %v", name, page.Alarms, got, err)
+			}
+		}
+		player, err := s.Player(t.Context(), 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept []string
+		for _, powerUp := range player.PowerUps {
+			kept = append(kept, powerUp.Name)
+		}
+		if slices.Sort(names); !slices.Equal(kept, names) {
+			t.Errorf("%q, want %q", kept, names)
+		}
+	})
+}
+
 func TestListsAreInTheOrderOfBytes(t *testing.T) {
 	onBoth(t, func(t *testing.T, place func() string) {
 		s := open(t, place())

@@ -1,6 +1,8 @@
 package tally
 
 import (
+	"strings"
+
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/audit"
@@ -34,14 +36,10 @@ func (p *Page) applied(hunt *Hunt, record *pb.Record, applied *pb.Applied) error
 		hunt.Dug += own.Dug
 	case *pb.Command_PickUp:
 		own.PickedUp = 1
-		if name := outcome.GetPickedUp(); name == "" || len(name) > playerstate.MaxPowerUpBytes {
-			p.alarm(Malformed, hunt.ID, record.GetSequence(), "a power-up picked up whose name has %d bytes", len(name))
-		} else {
-			p.book.PowerUp(cmd.GetPlayerId(), name, 1, 0)
-		}
+		p.powerUp(record, outcome.GetPickedUp(), 1, 0)
 	case *pb.Command_UsePowerUp:
 		own.Used = 1
-		p.book.PowerUp(cmd.GetPlayerId(), action.UsePowerUp.GetPowerUp(), 0, 1)
+		p.powerUp(record, action.UsePowerUp.GetPowerUp(), 0, 1)
 	}
 	if own.Joins == 0 {
 		mark = audit.Mark(cmd.GetRequestId(), record.GetSequence())
@@ -54,6 +52,19 @@ func (p *Page) applied(hunt *Hunt, record *pb.Record, applied *pb.Applied) error
 	}
 	return p.checkScore(hunt, record.GetSequence(), cmd.GetPlayerId(), outcome)
 }
+
+// powerUp counts a power-up by its name, if that can be one.
+func (p *Page) powerUp(record *pb.Record, name string, picked, used uint64) {
+	if name == "" || len(name) > playerstate.MaxPowerUpBytes || !keepable(name) {
+		p.alarm(Malformed, record.GetHuntId(), record.GetSequence(), "a power-up whose name is %.64q", name)
+		return
+	}
+	p.book.PowerUp(record.GetApplied().GetCommand().GetPlayerId(), name, picked, used)
+}
+
+// keepable tells whether every store can keep a text: Postgres has no zero byte in
+// any, and a page that cannot be kept would be read for ever.
+func keepable(text string) bool { return strings.IndexByte(text, 0) < 0 }
 
 func dug(outcome *pb.Outcome) (treasures, worth uint64) {
 	for _, treasure := range outcome.GetTreasures() {

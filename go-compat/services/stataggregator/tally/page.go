@@ -71,7 +71,12 @@ func (p *Page) count(record *pb.Record) error {
 	p.Records++
 	switch change := record.GetChange().(type) {
 	case *pb.Record_Created:
-		hunt.Ruleset, hunt.StartsAtMs = change.Created.GetSettings().GetRuleset(), record.GetAtMs()
+		hunt.StartsAtMs = record.GetAtMs()
+		if name := change.Created.GetSettings().GetRuleset(); keepable(name) {
+			hunt.Ruleset = name
+		} else {
+			p.alarm(Malformed, hunt.ID, record.GetSequence(), "a ruleset whose name is %.64q", name)
+		}
 	case *pb.Record_Applied:
 		if err := p.applied(hunt, record, change.Applied); err != nil {
 			return err

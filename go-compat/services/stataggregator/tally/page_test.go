@@ -353,20 +353,22 @@ func TestWrongRecordsAreAlarmsAndSpoilNoOthers(t *testing.T) {
 	pickUp := &pb.Command{HuntId: "h", PlayerId: 7, RequestId: 1, Action: &pb.Command_PickUp{PickUp: &pb.PickUp{}}}
 	ok := &pb.Outcome{Verdict: pb.Verdict_VERDICT_APPLIED}
 	for name, wrong := range map[string]*pb.Record{
-		"nothing":               {},
-		"no hunt":               {Sequence: 2},
-		"a hunt of a line":      {HuntId: "a\nb", Sequence: 2},
-		"sequence 0":            {HuntId: "h"},
-		"the last sequence":     {HuntId: "h", Sequence: 1<<64 - 1, Epoch: 1},
-		"no change":             {HuntId: "h", Sequence: 2, Epoch: 1},
-		"no command":            applied(2, nil, ok),
-		"no action":             applied(2, &pb.Command{HuntId: "h", PlayerId: 7, RequestId: 1}, ok),
-		"no player":             applied(2, &pb.Command{HuntId: "h", RequestId: 1, Action: good.Action}, ok),
-		"no outcome":            applied(2, good, nil),
-		"an unknown verdict":    applied(2, good, &pb.Outcome{Verdict: 99}),
-		"a rejection":           applied(2, good, &pb.Outcome{Verdict: pb.Verdict_VERDICT_REJECTED}),
-		"a power-up of no name": applied(2, pickUp, ok),
-		"an impact on nobody":   applied(2, good, &pb.Outcome{Verdict: pb.Verdict_VERDICT_APPLIED, Impacts: []*pb.Impact{{}}}),
+		"nothing":                   {},
+		"no hunt":                   {Sequence: 2},
+		"a hunt of a line":          {HuntId: "a\nb", Sequence: 2},
+		"sequence 0":                {HuntId: "h"},
+		"the last sequence":         {HuntId: "h", Sequence: 1<<64 - 1, Epoch: 1},
+		"no change":                 {HuntId: "h", Sequence: 2, Epoch: 1},
+		"no command":                applied(2, nil, ok),
+		"no action":                 applied(2, &pb.Command{HuntId: "h", PlayerId: 7, RequestId: 1}, ok),
+		"no player":                 applied(2, &pb.Command{HuntId: "h", RequestId: 1, Action: good.Action}, ok),
+		"no outcome":                applied(2, good, nil),
+		"an unknown verdict":        applied(2, good, &pb.Outcome{Verdict: 99}),
+		"a rejection":               applied(2, good, &pb.Outcome{Verdict: pb.Verdict_VERDICT_REJECTED}),
+		"a power-up of no name":     applied(2, pickUp, ok),
+		"a power-up of a zero byte": applied(2, pickUp, &pb.Outcome{Verdict: pb.Verdict_VERDICT_APPLIED, PickedUp: "shie\x00ld"}),
+		"a ruleset of a zero byte":  {HuntId: "h", Sequence: 2, Epoch: 1, Change: &pb.Record_Created{Created: &pb.HuntCreated{Settings: &pb.HuntSettings{Ruleset: "\x00"}}}},
+		"an impact on nobody":       applied(2, good, &pb.Outcome{Verdict: pb.Verdict_VERDICT_APPLIED, Impacts: []*pb.Impact{{}}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			hunt := testfeed.Play(t, 17, 300)
