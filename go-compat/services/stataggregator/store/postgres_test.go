@@ -68,6 +68,7 @@ func TestAPasswordComesFromTheFileThatLibpqReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	dsn.User = url.User(testpostgres.Locked)
+	server.Exec(t, "GRANT ALL ON SCHEMA "+dsn.Query().Get("search_path")+" TO "+testpostgres.Locked) // and it needs no more
 	file := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -57,7 +57,7 @@ func Shared(t testing.TB) *Server {
 			failure = shared.Start()
 		}
 		if failure == nil {
-			shared.Exec(t, fmt.Sprintf("CREATE ROLE %s SUPERUSER LOGIN PASSWORD '%s'", Locked, Password))
+			shared.Exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Locked, Password))
 		}
 	})
 	if failure != nil {
