@@ -21,9 +21,19 @@ func TestTheSplitIsTheOneOfTheGoldenVectors(t *testing.T) {
 			Hash   uint32 `json:"murmur3_32"`
 			Bucket uint32 `json:"bucket"`
 		} `json:"vectors"`
+		Placements []struct {
+			ID      string  `json:"id"`
+			Percent float64 `json:"percent"`
+			Sidecar bool    `json:"sidecar"`
+		} `json:"placements"`
 	}
-	if err := json.Unmarshal(text, &golden); err != nil || len(golden.Vectors) == 0 {
-		t.Fatalf("%d vectors, %v", len(golden.Vectors), err)
+	if err := json.Unmarshal(text, &golden); err != nil || len(golden.Vectors) == 0 || len(golden.Placements) == 0 {
+		t.Fatalf("%d vectors, %d placements, %v", len(golden.Vectors), len(golden.Placements), err)
+	}
+	for _, p := range golden.Placements {
+		if percent, err := ParsePercent(p.Percent); err != nil || percent.Includes(p.ID) != p.Sidecar {
+			t.Errorf("%q at %v percent: on the sidecar %v, %v; want %v", p.ID, p.Percent, !p.Sidecar, err, p.Sidecar)
+		}
 	}
 	for _, v := range golden.Vectors {
 		if hash := murmur3.StringSum32(v.ID); hash != v.Hash {

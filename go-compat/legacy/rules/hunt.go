@@ -50,7 +50,7 @@ func Create(id string, settings *pb.HuntSettings, ruleset *Ruleset, epoch uint64
 		roster:   newRoster(),
 	}
 	h.treasures = lay(h.board, settings.GetTreasures(), &h.random, func() uint32 {
-		return uint32(10 * (1 + h.random.below(10)))
+		return worthStep * (1 + uint32(h.random.below(worthMax/worthStep)))
 	})
 	h.caches = lay(h.board, settings.GetCaches(), &h.random, func() uint32 {
 		return ruleset.drawPowerUp(&h.random)

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// widthMax is where a line of an example is broken up, in bytes.
+// widthMax is where a line of vectors is broken up, in bytes.
 const widthMax = 150
 
-// write lays a file of examples out: what fits a line stands on one.
-func write(t *testing.T, path string, s *section) {
+// write lays a file of vectors out: what fits a line stands on one.
+func write(t *testing.T, path string, file any) {
 	t.Helper()
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil {
+	if err := encoder.Encode(file); err != nil {
 		t.Fatal(err)
 	}
 	decoder := json.NewDecoder(&text)

@@ -47,6 +47,8 @@ func checkHead(s *pb.HuntSnapshot, ruleset *Ruleset) error {
 		return wrongSnapshot("rules_version", "is %d; this engine plays rules version %d", s.GetRulesVersion(), Version)
 	case s.GetRulesetHash() != ruleset.Hash():
 		return wrongSnapshot("ruleset_hash", "is %s; the ruleset's is %s", s.GetRulesetHash(), ruleset.Hash())
+	case s.GetEpoch() == 0:
+		return wrongSnapshot("epoch", "is 0; an owner's first is 1")
 	case s.GetSequence() == 0:
 		return wrongSnapshot("sequence", "is 0; creating is 1")
 	case s.GetLastAtMs() < s.GetStartsAtMs():
@@ -58,6 +60,9 @@ func checkHead(s *pb.HuntSnapshot, ruleset *Ruleset) error {
 	if f := playerstate.CheckSettings(s.GetSettings()); f != nil {
 		return f
 	}
+	if last := s.GetLastAtMs() - s.GetStartsAtMs(); last > int64(s.GetSettings().GetDurationMs()) {
+		return wrongSnapshot("last_at_ms", "is %d ms after the start; the hunt takes %d", last, s.GetSettings().GetDurationMs())
+	}
 	return nil
 }
 
@@ -68,6 +73,9 @@ func wrongSnapshot(field, format string, args ...any) error {
 func (h *Hunt) restorePlaced(s *pb.HuntSnapshot) error {
 	h.treasures = newPlaced(len(s.GetTreasures()))
 	for i, t := range s.GetTreasures() {
+		if v := t.GetValue(); v < worthStep || v > worthMax || v%worthStep != 0 {
+			return wrongSnapshot(index("treasures", i), "value %d is not one of %d, %d … %d", v, worthStep, 2*worthStep, worthMax)
+		}
 		if err := h.treasures.restore(h.board, t.GetX(), t.GetY(), t.GetValue()); err != nil {
 			return wrongSnapshot(index("treasures", i), "%v", err)
 		}
@@ -140,7 +148,12 @@ func (h *Hunt) restorePlayer(s *pb.PlayerSnapshot) error {
 	if err := p.restoreInventory(s.GetInventory(), len(h.ruleset.powerUps)); err != nil {
 		return err
 	}
-	if err := p.restoreEffects(s.GetEffects()); err != nil {
+	// An end is at most an effect's longest time after the hunt's.
+	latest := int64(h.settings.GetDurationMs()) + MaxDurationMs
+	if until := int64(s.GetCooldownUntilMs()); until > latest {
+		return fmt.Errorf("cooldown_until_ms is %d, at most %d", until, latest)
+	}
+	if err := p.restoreEffects(s.GetEffects(), latest); err != nil {
 		return err
 	}
 	place := h.roster.add(s.GetPlayerId(), p)
@@ -164,7 +177,7 @@ func (p *player) restoreInventory(counts []uint32, kinds int) error {
 	return nil
 }
 
-func (p *player) restoreEffects(effects []*pb.TimedEffect) error {
+func (p *player) restoreEffects(effects []*pb.TimedEffect, latest int64) error {
 	last := pb.EffectKind_EFFECT_KIND_UNSPECIFIED
 	for _, e := range effects {
 		if !isTimed(e.GetKind()) || e.GetKind() <= last {
@@ -172,8 +185,11 @@ func (p *player) restoreEffects(effects []*pb.TimedEffect) error {
 		}
 		last = e.GetKind()
 		least, most := magnitudes(e.GetKind())
-		if m := int64(e.GetMagnitude()); m < least || m > most || e.GetUntilMs() == 0 {
-			return fmt.Errorf("effects: %v has magnitude %d (%d to %d) and until_ms %d (not 0)", e.GetKind(), m, least, most, e.GetUntilMs())
+		if m := int64(e.GetMagnitude()); m < least || m > most {
+			return fmt.Errorf("effects: %v has magnitude %d, must be %d to %d", e.GetKind(), m, least, most)
+		}
+		if until := int64(e.GetUntilMs()); until == 0 || until > latest {
+			return fmt.Errorf("effects: %v has until_ms %d, must be 1 to %d", e.GetKind(), until, latest)
 		}
 		p.until[slot(e.GetKind())] = e.GetUntilMs()
 		p.magnitude[slot(e.GetKind())] = uint8(e.GetMagnitude())

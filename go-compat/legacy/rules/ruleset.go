@@ -18,6 +18,8 @@ const (
 	maxPowerUpRange   = 1<<32 - 1
 	maxTouched        = 64 // treasures or players that one command reaches
 	maxHeld           = 9  // of one kind
+	worthStep         = 10 // treasures are worth 10, 20 … 100
+	worthMax          = 100
 	percent           = 100
 	maxScoreSum       = 1 << 53
 	standingsOfRecord = 100

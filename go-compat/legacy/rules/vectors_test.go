@@ -135,10 +135,7 @@ func (x *example) play(t *testing.T, stage json.RawMessage) {
 }
 
 func (x *example) begin(t *testing.T, stage json.RawMessage) *Hunt {
-	ruleset := classic(t)
-	if x.Ruleset != nil {
-		ruleset = parsed(t, strings.Join(x.Ruleset, "\n")+"\n")
-	}
+	ruleset := rulesetOf(t, x.Ruleset)
 	start := &pb.HuntSnapshot{}
 	fromJSON(t, stage, start)
 	if x.Created != nil {
@@ -155,6 +152,14 @@ func (x *example) begin(t *testing.T, stage json.RawMessage) *Hunt {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// rulesetOf parses a ruleset's lines; none stand for classic.toml.
+func rulesetOf(t *testing.T, lines []string) *Ruleset {
+	if lines == nil {
+		return classic(t)
+	}
+	return parsed(t, strings.Join(lines, "\n")+"\n")
 }
 
 // play does what an owner does that has this hunt alone.
