@@ -2,7 +2,7 @@
 //!
 //! Written by hand because the engine knows no protobuf library, and because a player is hashed on the hot
 //! path: fields by number, defaults left out, numbers packed, no tag or length around a part. A property test
-//! holds these bytes against prost's (tests/rules.rs). Reasons: docs/decisions/canonical-bytes.md.
+//! holds these bytes against prost's (tests/rules/canonical.rs). Reasons: docs/decisions/canonical-bytes.md.
 
 use xxhash_rust::xxh64::xxh64;
 

@@ -169,7 +169,7 @@ fn kind(entry: &Entry<'_>) -> Result<EffectKind, RulesetError> {
 }
 
 /// The magnitudes that a kind takes, least and most. 0 is also what an absent one counts as.
-fn magnitudes(kind: EffectKind) -> (u64, u64) {
+pub(crate) fn magnitudes(kind: EffectKind) -> (u64, u64) {
     use EffectKind::{
         Cleanse, Cloak, Freeze, Loot, Magnet, Reflect, Reveal, Shield, Speed, Steal, Swap, Teleport,
     };

@@ -12,6 +12,7 @@ use std::{fmt, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
+pub(super) use self::check::magnitudes;
 pub use self::effect::EffectKind;
 pub(super) use self::effect::{Effect, Stacking, Timed, TimedKind};
 

@@ -10,7 +10,7 @@ use crate::engine::{
     player::{HELD_MAX, PlayerRecord, REMEMBERED_MAX, Remembered},
     players::Players,
     random::Random,
-    ruleset::{EFFECT_MS_MAX, TimedKind},
+    ruleset::{EFFECT_MS_MAX, TimedKind, magnitudes},
     world::World,
 };
 
@@ -114,7 +114,9 @@ impl Hunt {
             last_at_ms: snapshot.last_at_ms,
             ended: snapshot.ended,
         };
-        ensure(head.last_at_ms >= head.starts_at_ms, "last_at_ms")?;
+        // No record is stamped later than the full time: the end's, at the latest, is stamped with it.
+        let stamps = head.starts_at_ms..=head.full_time_ms();
+        ensure(stamps.contains(&head.last_at_ms), "last_at_ms")?;
         let world = restore_world(snapshot, &head)?;
         Ok(Self { head, world })
     }
@@ -230,8 +232,9 @@ fn restore_effects(
     for effect in &snapshot.effects {
         let kind = TimedKind::of(effect.kind)?;
         let magnitude = u8::try_from(effect.magnitude).ok()?;
-        let spent_shield = kind == TimedKind::Shield && magnitude == 0;
-        if effect.until_ms == 0 || spent_shield {
+        // Those that a ruleset can give: a shield without a charge, say, has ended, and is absent.
+        let (least, most) = magnitudes(effect.kind);
+        if effect.until_ms == 0 || !(least..=most).contains(&magnitude.into()) {
             return None;
         }
         ensure_until(effect.until_ms, head)?;
