@@ -29,7 +29,7 @@ HUNT_ENDED before NOT_JOINED; HUNT_ENDED before VERSION_MISMATCH; NOT_JOINED bef
 VERSION_MISMATCH before HUNT_FULL; VERSION_MISMATCH before OUT_OF_BOUNDS; VERSION_MISMATCH before FROZEN
 VERSION_MISMATCH before NOTHING_HERE; VERSION_MISMATCH before UNKNOWN_POWER_UP
 the 4 largest remembered; too old when 4 are remembered; 3 remembered; an id within the window; request ids of two players
-a rejection is not remembered; version of the user alone; a player not known; the largest version
+requests in any order; a rejection is not remembered; version of the user alone; a player not known; the largest version
 
 join while present; join while present and full; max_players present; twice max_players ever joined
 one less than twice max_players; join draws x then y; players ascend in a snapshot; leave; come back; who left is out of reach
