@@ -60,9 +60,6 @@ func checkHead(s *pb.HuntSnapshot, ruleset *Ruleset) error {
 	if f := playerstate.CheckSettings(s.GetSettings()); f != nil {
 		return f
 	}
-	if last := s.GetLastAtMs() - s.GetStartsAtMs(); last > int64(s.GetSettings().GetDurationMs()) {
-		return wrongSnapshot("last_at_ms", "is %d ms after the start; the hunt takes %d", last, s.GetSettings().GetDurationMs())
-	}
 	return nil
 }
 
