@@ -39,8 +39,8 @@ pub(crate) struct Step {
 
 /// A command as it was asked, with its answer and the digest after it.
 pub(crate) struct Asked {
-    at_ms: i64,
-    command: RawCommand<'static>,
+    pub(crate) at_ms: i64,
+    pub(crate) command: RawCommand<'static>,
     outcome: Outcome,
     pub(crate) digest: u64,
 }
