@@ -193,7 +193,7 @@ func TestTheBoundsOfTheEngineRefuse(t *testing.T) {
 }
 
 // block has a hunt's goroutine wait until release is called.
-func block(t *testing.T, e *Engine, id string) (release func()) {
+func block(t testing.TB, e *Engine, id string) (release func()) {
 	t.Helper()
 	blocked, free := make(chan struct{}), make(chan struct{})
 	e.hunts.find(id).post(job{ask: &question{
