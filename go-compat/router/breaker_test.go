@@ -1,7 +1,6 @@
 package router
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/playerstatetest"
 )
 
 // inBubble runs a test on a router whose time is the test's. The router is closed
@@ -40,9 +40,7 @@ func wantState(t *testing.T, b *bench, want circuitbreaker.State) {
 func TestTheBreakerOpensWhenTheConnectionIsLost(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bench) {
 		_, atSidecar := b.split()
-		b.sidecar.setFault(func(context.Context, method, string) error {
-			return playerstate.Unknown(codes.Unavailable, "ask again").WithCause(status.Error(codes.Unavailable, "EOF"))
-		})
+		b.sidecar.Fail(playerstate.Unknown(codes.Unavailable, "ask again").WithCause(status.Error(codes.Unavailable, "EOF")))
 		_, _ = b.Apply(t.Context(), join(atSidecar))
 		wantState(t, b, circuitbreaker.OpenState)
 		if cause := b.Status().BreakerCause; !strings.Contains(cause, "EOF") {
@@ -53,14 +51,14 @@ func TestTheBreakerOpensWhenTheConnectionIsLost(t *testing.T) {
 
 func TestTheBreakerOpensAfterASecondWithoutProgressThoughNobodyCalls(t *testing.T) {
 	inBubble(t, 100, func(t *testing.T, b *bench) {
-		b.sidecar.setFault(frozen)
+		b.sidecar.Hold()
 		time.Sleep(stallAfter - time.Millisecond)
 		wantState(t, b, circuitbreaker.ClosedState)
 		time.Sleep(probeEvery + time.Millisecond)
 		synctest.Wait()
 		wantState(t, b, circuitbreaker.OpenState)
 		b.mustCreate("h")
-		if !b.legacy.has("h") {
+		if !b.legacy.Has("h") {
 			t.Error("a new hunt waits for a frozen sidecar")
 		}
 	})
@@ -69,12 +67,7 @@ func TestTheBreakerOpensAfterASecondWithoutProgressThoughNobodyCalls(t *testing.
 func TestASlowProbeAloneDoesNotOpenTheBreaker(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bench) {
 		_, atSidecar := b.split()
-		b.sidecar.setFault(func(ctx context.Context, m method, id string) error {
-			if m == methodGetHunt {
-				return frozen(ctx, m, id)
-			}
-			return nil
-		})
+		b.sidecar.Hold(playerstatetest.On(playerstatetest.GetHunt))
 		for range 20 { // commands go on being answered
 			time.Sleep(100 * time.Millisecond)
 			if _, err := b.Apply(t.Context(), join(atSidecar)); err != nil {
@@ -94,7 +87,7 @@ func TestTheBreakerOpensOverFivePercentErrorsOfTwoHundredCalls(t *testing.T) {
 			}
 		}
 		call(ratedCalls)
-		b.sidecar.setFault(func(context.Context, method, string) error { return playerstate.Unknown(codes.Internal, "it broke") })
+		b.sidecar.Fail(playerstate.Unknown(codes.Internal, "it broke"))
 		call(ratedFailures - 1)
 		wantState(t, b, circuitbreaker.ClosedState)
 		call(1)
@@ -108,15 +101,14 @@ func TestTheBreakerOpensOverFivePercentErrorsOfTwoHundredCalls(t *testing.T) {
 func TestRefusalsAndCallersWhoLeaveDoNotOpenTheBreaker(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bench) {
 		_, atSidecar := b.split()
-		for _, fault := range []func(context.Context, method, string) error{
-			func(context.Context, method, string) error { return playerstate.Invalid("field", "is wrong") },
-			func(context.Context, method, string) error { return playerstate.NotApplied(codes.NotFound, "none") },
-			func(context.Context, method, string) error { return playerstate.Unknown(codes.Canceled, "left") },
-			func(context.Context, method, string) error {
-				return playerstate.Unknown(codes.DeadlineExceeded, "no time was given")
-			},
+		for _, failure := range []*playerstate.Failure{
+			playerstate.Invalid("field", "is wrong"),
+			playerstate.NotApplied(codes.NotFound, "none"),
+			playerstate.Unknown(codes.Canceled, "left"),
+			playerstate.Unknown(codes.DeadlineExceeded, "no time was given"),
 		} {
-			b.sidecar.setFault(fault)
+			b.sidecar.Heal()
+			b.sidecar.Fail(failure)
 			for range ratedCalls {
 				_, _ = b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: atSidecar})
 			}
@@ -127,7 +119,7 @@ func TestRefusalsAndCallersWhoLeaveDoNotOpenTheBreaker(t *testing.T) {
 
 func TestGoodProbesCloseTheBreakerAndABadOneKeepsItOpen(t *testing.T) {
 	inBubble(t, 100, func(t *testing.T, b *bench) {
-		b.sidecar.setFault(away)
+		b.sidecar.Fail(away)
 		time.Sleep(probeEvery)
 		synctest.Wait()
 		wantState(t, b, circuitbreaker.OpenState)
@@ -136,12 +128,12 @@ func TestGoodProbesCloseTheBreakerAndABadOneKeepsItOpen(t *testing.T) {
 		synctest.Wait()
 		wantState(t, b, circuitbreaker.OpenState)
 
-		b.sidecar.heal()
+		b.sidecar.Heal()
 		time.Sleep(openFor + (probesToClose+1)*probeEvery)
 		synctest.Wait()
 		wantState(t, b, circuitbreaker.ClosedState)
 		b.mustCreate("h")
-		if !b.sidecar.has("h") {
+		if !b.sidecar.Has("h") {
 			t.Error("the flag is not followed again")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/playerstatetest"
 	"treasurehunt.example/go-compat/router/ledger"
 )
 
@@ -61,9 +62,9 @@ func describe(outcome *pb.Outcome) string {
 
 func TestOneEnginesFailureDoesNotSpoilTheOthersOutcomes(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		fault func(context.Context, method, string) error
-		want  string
+		name    string
+		failure *playerstate.Failure
+		want    string
 	}{
 		{"away", away, "not_active"},   // surely not applied
 		{"cut off", cutOff, "unknown"}, // perhaps applied
@@ -71,7 +72,7 @@ func TestOneEnginesFailureDoesNotSpoilTheOthersOutcomes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, 0)
 			atGo, atSidecar := b.split()
-			b.sidecar.setFault(test.fault)
+			b.sidecar.Fail(test.failure)
 			outcomes, err := b.ApplyBatch(t.Context(), []*pb.Command{join(atGo), join(atSidecar), join(atGo)})
 			if err != nil {
 				t.Fatal(err)
@@ -96,7 +97,7 @@ func TestABatchOfNoneOrTooManyIsRefusedByName(t *testing.T) {
 func TestExistingHuntsOfASidecarThatIsAwayAnswerUnavailable(t *testing.T) {
 	b := newBench(t, 0)
 	_, atSidecar := b.split()
-	b.sidecar.setFault(away)
+	b.sidecar.Fail(away)
 	_, err := b.Apply(t.Context(), join(atSidecar))
 	wantCode(t, err, codes.Unavailable)
 	if playerstate.FateOf(err) != playerstate.FateNotApplied {
@@ -106,7 +107,7 @@ func TestExistingHuntsOfASidecarThatIsAwayAnswerUnavailable(t *testing.T) {
 	wantCode(t, err, codes.Unavailable)
 	_, err = b.EndHunt(t.Context(), &pb.EndHuntRequest{HuntId: atSidecar})
 	wantCode(t, err, codes.Unavailable)
-	if b.legacy.has(atSidecar) {
+	if b.legacy.Has(atSidecar) {
 		t.Error("the hunt was begun anew in Go")
 	}
 }
@@ -114,7 +115,7 @@ func TestExistingHuntsOfASidecarThatIsAwayAnswerUnavailable(t *testing.T) {
 func TestAHuntThatItsOwnerLostIsUnavailableAndNeverEmpty(t *testing.T) {
 	b := newBench(t, 0)
 	atGo, atSidecar := b.split()
-	b.sidecar.forget()
+	b.sidecar.Restart()
 	calls := map[string]func() error{
 		"Apply":   func() error { _, err := b.Apply(t.Context(), join(atSidecar)); return err },
 		"GetHunt": func() error { _, err := b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: atSidecar}); return err },
@@ -134,10 +135,10 @@ func TestAHuntThatItsOwnerLostIsUnavailableAndNeverEmpty(t *testing.T) {
 		t.Errorf("batch: %v, %v", outcomes, err)
 	}
 	b.mustCreate(atSidecar) // from the ledger
-	if b.sidecar.has(atSidecar) || b.legacy.has(atSidecar) {
+	if b.sidecar.Has(atSidecar) || b.legacy.Has(atSidecar) {
 		t.Error("an empty hunt stands where one was lost")
 	}
-	_, err = b.GetPlayer(t.Context(), &pb.GetPlayerRequest{HuntId: atGo, PlayerId: 7}) // a player that is unknown is only that
+	_, err = b.GetPlayer(t.Context(), &pb.GetPlayerRequest{HuntId: atGo, PlayerId: 8}) // a player that is unknown is only that
 	wantCode(t, err, codes.NotFound)
 }
 
@@ -182,11 +183,11 @@ func TestAnEndedHuntIsClosedAndStillShown(t *testing.T) {
 	if hunt, err := b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"}); err != nil || !hunt.GetEnded() {
 		t.Errorf("%v, %v", hunt, err)
 	}
-	b.sidecar.forget() // after a while its owner forgets it: that is no alarm
+	b.sidecar.Restart() // after a while its owner forgets it: that is no alarm
 	_, err := b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"})
 	wantCode(t, err, codes.NotFound)
 	b.mustCreate("h") // its id is not used again
-	if b.sidecar.has("h") {
+	if b.sidecar.Has("h") {
 		t.Error("the id was used again")
 	}
 }
@@ -194,13 +195,7 @@ func TestAnEndedHuntIsClosedAndStillShown(t *testing.T) {
 func TestACloseAnswersWhatIsInHandAndRefusesWhatComes(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bench) {
 		b.mustCreate("h")
-		release := make(chan struct{})
-		b.legacy.setFault(func(_ context.Context, m method, _ string) error {
-			if m == methodApply {
-				<-release
-			}
-			return nil
-		})
+		held := b.legacy.Hold(playerstatetest.On(playerstatetest.Apply))
 		answered, closed := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := b.Apply(context.Background(), join("h"))
@@ -214,7 +209,7 @@ func TestACloseAnswersWhatIsInHandAndRefusesWhatComes(t *testing.T) {
 		}
 		_, err := b.GetHunt(context.Background(), &pb.GetHuntRequest{HuntId: "h"})
 		wantCode(t, err, codes.Unavailable)
-		close(release)
+		held.Release()
 		if err := <-answered; err != nil {
 			t.Errorf("the call in hand: %v", err)
 		}

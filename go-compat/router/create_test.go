@@ -14,6 +14,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/playerstatetest"
 	"treasurehunt.example/go-compat/router/ledger"
 )
 
@@ -33,10 +34,10 @@ func TestOneOfManyConcurrentCreatorsWinsAndAllGetItsAnswer(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if b.legacy.has("h") == b.sidecar.has("h") {
-		t.Fatalf("in Go: %t, in the sidecar: %t; want one owner", b.legacy.has("h"), b.sidecar.has("h"))
+	if b.legacy.Has("h") == b.sidecar.Has("h") {
+		t.Fatalf("in Go: %t, in the sidecar: %t; want one owner", b.legacy.Has("h"), b.sidecar.Has("h"))
 	}
-	if asked := b.legacy.creates.Load() + b.sidecar.creates.Load(); asked != 1 {
+	if asked := b.legacy.Calls(playerstatetest.CreateHunt) + b.sidecar.Calls(playerstatetest.CreateHunt); asked != 1 {
 		t.Errorf("the owner was asked %d times; want once", asked)
 	}
 	for _, answer := range answers {
@@ -53,12 +54,12 @@ func TestARepeatedCreateIsAnsweredFromTheLedgerAndOtherSettingsAreRefused(t *tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sidecar.forget() // it restarted without its hunts
+	b.sidecar.Restart() // it restarted without its hunts
 	again, err := b.CreateHunt(t.Context(), req)
 	if err != nil || !proto.Equal(first, again) {
 		t.Errorf("again: %v, %v; want %v", again, err, first)
 	}
-	if b.sidecar.has("h") {
+	if b.sidecar.Has("h") {
 		t.Error("an empty hunt stands where one was lost")
 	}
 	_, err = b.CreateHunt(t.Context(), &pb.CreateHuntRequest{HuntId: "h", Settings: settings(2)})
@@ -68,12 +69,12 @@ func TestARepeatedCreateIsAnsweredFromTheLedgerAndOtherSettingsAreRefused(t *tes
 func TestALateAttemptToCreateSendsNothingOnceTheHuntIsOwned(t *testing.T) {
 	b := newBench(t, 100)
 	b.mustCreate("h")
-	b.sidecar.forget()
+	b.sidecar.Restart()
 	// Its caller looked the hunt up when it was CREATING, and was held up since.
 	if e, failure := b.attempt(t.Context(), "h", settings(1)); failure != nil || e.State != ledger.Owned {
 		t.Errorf("%+v, %v", e, failure)
 	}
-	if b.sidecar.has("h") {
+	if b.sidecar.Has("h") {
 		t.Error("an empty hunt stands where one was lost")
 	}
 }
@@ -90,8 +91,9 @@ func TestAHuntIsCreatedAtEpochOneByThisRouter(t *testing.T) {
 		wantCode(t, err, codes.InvalidArgument)
 	}
 	b.mustCreate("h")
-	if got := b.sidecar.hunts["h"].answer.GetEpoch(); got != 1 {
-		t.Errorf("created at epoch %d", got)
+	hunt, err := b.sidecar.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"})
+	if err != nil || hunt.GetEpoch() != 1 {
+		t.Errorf("created as %v, %v", hunt, err)
 	}
 }
 
@@ -131,7 +133,7 @@ func checkOwners(t *testing.T, b *bench, owners map[string]ledger.Owner) {
 	t.Helper()
 	for id, owner := range owners {
 		b.play(id, 1)
-		if b.sidecar.has(id) != (owner == ledger.Sidecar) || b.legacy.has(id) != (owner == ledger.Go) {
+		if b.sidecar.Has(id) != (owner == ledger.Sidecar) || b.legacy.Has(id) != (owner == ledger.Go) {
 			t.Fatalf("%s is not where it began: %s", id, owner)
 		}
 	}
@@ -139,11 +141,11 @@ func checkOwners(t *testing.T, b *bench, owners map[string]ledger.Owner) {
 
 func TestASidecarThatIsAwaySendsNewHuntsToGoAtOnce(t *testing.T) {
 	b := newBench(t, 100)
-	b.sidecar.setFault(away)
+	b.sidecar.Fail(away)
 	b.mustCreate("first") // the very call that finds it away
 	b.mustCreate("second")
 	for _, id := range []string{"first", "second"} {
-		if !b.legacy.has(id) {
+		if !b.legacy.Has(id) {
 			t.Errorf("%s is not in Go", id)
 		}
 	}
@@ -154,7 +156,7 @@ func TestASidecarThatIsAwaySendsNewHuntsToGoAtOnce(t *testing.T) {
 
 func TestAHuntThatMayBeAtTheSidecarStaysThereUntilItAnswers(t *testing.T) {
 	b := newBench(t, 100)
-	b.sidecar.setAfterCreate(func() error { return playerstate.Unknown(codes.Unavailable, "EOF") })
+	b.sidecar.LoseAnswers(playerstatetest.On(playerstatetest.CreateHunt))
 	err := b.create("h")
 	wantCode(t, err, codes.Unavailable)
 	if playerstate.FateOf(err) != playerstate.FateUnknown {
@@ -164,9 +166,9 @@ func TestAHuntThatMayBeAtTheSidecarStaysThereUntilItAnswers(t *testing.T) {
 	if err != nil || outcome.GetRefusal().GetReason() != pb.Refusal_REASON_NOT_ACTIVE {
 		t.Errorf("a command before the hunt was answered: %v, %v", outcome, err)
 	}
-	b.sidecar.heal()
+	b.sidecar.Heal()
 	b.mustCreate("h")
-	if b.legacy.has("h") {
+	if b.legacy.Has("h") {
 		t.Error("the hunt is at both engines")
 	}
 }
@@ -174,17 +176,15 @@ func TestAHuntThatMayBeAtTheSidecarStaysThereUntilItAnswers(t *testing.T) {
 func TestARefusalOfTheOwnerIsTheCallersAndLeavesNoEntry(t *testing.T) {
 	for _, percent := range []float64{0, 100} {
 		b := newBench(t, percent)
-		refuse := func(context.Context, method, string) error {
-			return playerstate.Invalid("settings.ruleset", "no such ruleset")
-		}
-		b.legacy.setFault(refuse)
-		b.sidecar.setFault(refuse)
+		refusal := playerstate.Invalid("settings.ruleset", "no such ruleset")
+		b.legacy.Fail(refusal)
+		b.sidecar.Fail(refusal)
 		wantCode(t, b.create("h"), codes.InvalidArgument)
 		if _, ok := b.ledger.Lookup("h"); ok {
 			t.Error("a refused hunt stands in the ledger")
 		}
-		b.legacy.heal()
-		b.sidecar.heal()
+		b.legacy.Heal()
+		b.sidecar.Heal()
 		b.mustCreate("h")
 	}
 }
@@ -192,17 +192,21 @@ func TestARefusalOfTheOwnerIsTheCallersAndLeavesNoEntry(t *testing.T) {
 func TestACrashBetweenCreatingAndOwnedLosesNothing(t *testing.T) {
 	b := newBench(t, 100)
 	atCrash := filepath.Join(t.TempDir(), "ledger.db")
-	b.sidecar.setAfterCreate(func() error { // the router dies right here
-		content, err := os.ReadFile(b.config.LedgerPath)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(atCrash, content, 0o600)
-	})
-	b.mustCreate("h") // only to have the file as it was in the middle
+	held := b.sidecar.HoldAnswers(playerstatetest.On(playerstatetest.CreateHunt))
+	created := make(chan error)
+	go func() { created <- b.create("h") }()
+	held.Await(t, 1) // the router dies right here
+	content, err := os.ReadFile(b.config.LedgerPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(atCrash, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.sidecar.Heal()
+	<-created // whatever it was answered: only the file as it was in the middle counts
 	b.stop()
 
-	b.sidecar.heal()
 	b.flag.set(t, 0) // and the flag has changed
 	b.config.LedgerPath = atCrash
 	b.start()
@@ -210,7 +214,7 @@ func TestACrashBetweenCreatingAndOwnedLosesNothing(t *testing.T) {
 		t.Fatalf("after the crash the ledger has %+v; want CREATING", e)
 	}
 	b.mustCreate("h")
-	if b.legacy.has("h") {
+	if b.legacy.Has("h") {
 		t.Error("the hunt was created a second time, in Go")
 	}
 	if outcome, err := b.Apply(t.Context(), join("h")); err != nil || outcome.GetVerdict() != pb.Verdict_VERDICT_APPLIED {
@@ -223,7 +227,7 @@ func TestALedgerThatCannotBeWrittenEndsTheRouter(t *testing.T) {
 	b.mustCreate("before")
 	breakDisk(t, b.config.LedgerPath)
 	wantCode(t, b.create("after"), codes.Unavailable)
-	if b.legacy.has("after") {
+	if b.legacy.Has("after") {
 		t.Error("a hunt was created that the ledger does not have")
 	}
 	select {

@@ -45,8 +45,10 @@ func (r *reader) read(records uint32, wait time.Duration) *pb.ReadRecordsRespons
 
 func (b *bench) play(huntID string, commands int) {
 	b.t.Helper()
+	ctx, cancel := inTime()
+	defer cancel()
 	for range commands {
-		if outcome, err := b.Apply(context.Background(), join(huntID)); err != nil || describe(outcome) != "applied" {
+		if outcome, err := b.Apply(ctx, join(huntID)); err != nil || describe(outcome) != "applied" {
 			b.t.Errorf("%s: %v, %v", huntID, outcome, err)
 		}
 	}
@@ -82,13 +84,16 @@ func TestTheMergedFeedShowsBothSidesOnceAndStarvesNone(t *testing.T) {
 }
 
 func TestASideThatIsAwayIsHeldAndTheOthersRecordsGoOn(t *testing.T) {
-	for name, fault := range map[string]func(context.Context, method, string) error{"away": away, "frozen": frozen} {
+	for name, strike := range map[string]func(*peer){
+		"away":   func(p *peer) { p.Fail(away) },
+		"frozen": func(p *peer) { p.Hold() },
+	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 0, func(t *testing.T, b *bench) {
 				atGo, atSidecar := b.split()
 				b.play(atGo, 5)
 				b.play(atSidecar, 5)
-				b.sidecar.setFault(fault)
+				strike(b.sidecar)
 				r := b.reader()
 				began := time.Now()
 				if got := len(r.read(100, 0).GetRecords()); got != 6 {
@@ -100,12 +105,12 @@ func TestASideThatIsAwayIsHeldAndTheOthersRecordsGoOn(t *testing.T) {
 				if got := gaugeOf(t, b, metricFeedHeld, "sidecar"); got != 1 {
 					t.Errorf("held %v times", got)
 				}
-				b.sidecar.heal()
+				b.sidecar.Heal()
 				if r.read(100, 0); r.last[atSidecar] != 6 || r.gaps != 0 {
 					t.Errorf("after it is back: to %d, %d gaps", r.last[atSidecar], r.gaps)
 				}
-				b.legacy.setFault(fault)
-				b.sidecar.setFault(fault)
+				strike(b.legacy)
+				strike(b.sidecar)
 				if _, err := b.ReadRecords(t.Context(), &pb.ReadRecordsRequest{MaxRecords: 1}); err == nil {
 					t.Error("both are away, and it is no error")
 				}
@@ -151,7 +156,7 @@ func TestACursorThatIsNotOfThisFeedReadsFromTheOldestWithAGap(t *testing.T) {
 	}
 	r := b.reader()
 	r.read(10, 0)
-	b.legacy.forget() // one side began anew: its own gap comes through
+	b.legacy.Restart() // one side began anew: its own gap comes through
 	b.flag.set(t, 100)
 	b.mustCreate("other")
 	if resp := r.read(10, 0); !resp.GetGap() {

@@ -2,7 +2,6 @@ package router
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/playerstatetest"
 	"treasurehunt.example/go-compat/router/ledger"
 )
 
@@ -34,7 +34,7 @@ func TestHuntsOfAGoProcessThatEndedAreLostByName(t *testing.T) {
 	_, err = b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: atGo})
 	wantCode(t, err, codes.FailedPrecondition)
 	wantCode(t, b.create(atGo), codes.FailedPrecondition)
-	if b.legacy.has(atGo) {
+	if b.legacy.Has(atGo) {
 		t.Error("an empty hunt stands where one was lost")
 	}
 	if outcome, err := b.Apply(t.Context(), join(atSidecar)); err != nil || describe(outcome) != "applied" {
@@ -44,11 +44,11 @@ func TestHuntsOfAGoProcessThatEndedAreLostByName(t *testing.T) {
 
 func TestAHuntWhoseCreationWasNotAnsweredIsAskedForAgainWithoutACaller(t *testing.T) {
 	inBubble(t, 100, func(t *testing.T, b *bench) {
-		b.sidecar.setAfterCreate(func() error { return playerstate.Unknown(codes.DeadlineExceeded, "slow") })
+		b.sidecar.HoldAnswers(playerstatetest.On(playerstatetest.CreateHunt))
 		if err := b.create("h"); err == nil {
 			t.Fatal("it was answered")
 		}
-		b.sidecar.heal()
+		b.sidecar.Heal()
 		time.Sleep(keepEvery)
 		synctest.Wait()
 		if e, _ := b.ledger.Lookup("h"); e.State != ledger.Owned || e.Owner != ledger.Sidecar {
@@ -89,11 +89,11 @@ func TestAHuntThatEndedByTimeIsClosedAndForgottenAfterTheRetention(t *testing.T)
 func TestASidecarThatCameBackEmptyIsFoundOutAndItsHuntsWait(t *testing.T) {
 	inBubble(t, 100, func(t *testing.T, b *bench) {
 		b.mustCreate("h")
-		b.sidecar.setFault(away)
+		b.sidecar.Fail(away)
 		time.Sleep(probeEvery)
 		synctest.Wait()
-		b.sidecar.forget()
-		b.sidecar.heal()
+		b.sidecar.Restart()
+		b.sidecar.Heal()
 		time.Sleep(openFor + (probesToClose+1)*probeEvery)
 		synctest.Wait()
 		if got := gaugeOf(t, b, metricHuntsMissing, "sidecar"); got != 1 {
@@ -133,13 +133,9 @@ func TestOneHuntThatItsOwnerRefusesDoesNotHideTheMissingOnes(t *testing.T) {
 		for i := range 2 * keepAtOnce {
 			b.mustCreate(huntID(i))
 		}
-		b.sidecar.forget()
-		b.sidecar.setFault(func(_ context.Context, m method, huntID string) error {
-			if m == methodGetHunt && huntID == "hunt-0" {
-				return playerstate.NotApplied(codes.FailedPrecondition, "the hunt is quarantined")
-			}
-			return nil
-		})
+		b.sidecar.Restart()
+		b.sidecar.Fail(playerstate.NotApplied(codes.FailedPrecondition, "the hunt is quarantined"),
+			playerstatetest.On(playerstatetest.GetHunt), playerstatetest.InHunt("hunt-0"))
 		b.recheckSidecar()
 		time.Sleep(keepEvery)
 		synctest.Wait()

@@ -47,7 +47,7 @@ func gaugeOf(t *testing.T, b *bench, name string, labels ...string) float64 {
 func TestEveryMetricIsInTheListAndInTheDocs(t *testing.T) {
 	b := newBench(t, 0)
 	b.split()
-	b.sidecar.setFault(away)
+	b.sidecar.Fail(away)
 	b.flag.set(t, 100)
 	b.mustCreate("falls-back")
 	doctable.Names(t, "../../docs/metrics.md", MetricNames)
