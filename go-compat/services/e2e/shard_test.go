@@ -74,7 +74,7 @@ func restart(t *testing.T, p *localshard.Process) {
 	}
 }
 
-func dial(t *testing.T, target string) *sidecar.Client {
+func dial(t testing.TB, target string) *sidecar.Client {
 	t.Helper()
 	client, err := sidecar.Dial(sidecar.Config{Target: target})
 	if err != nil {
