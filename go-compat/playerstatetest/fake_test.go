@@ -150,7 +150,7 @@ func TestACallIsHeldBeforeOrAfterItIsDoneUntilItIsReleased(t *testing.T) {
 		create(t, engine, "h")
 		for name, hold := range map[string]func(...playerstatetest.Which) *playerstatetest.Held{"before": fake.Hold, "after": fake.HoldAnswers} {
 			request, player := uint64(1), uint64(len(name))
-			held := hold(playerstatetest.OfPlayer(player))
+			held := hold(playerstatetest.On(playerstatetest.Apply), playerstatetest.OfPlayer(player))
 			answered := make(chan *pb.Outcome)
 			go func() {
 				outcome, err := engine.Apply(within(t, 5*time.Second), join("h", player, request))
