@@ -24,9 +24,9 @@ var nextPort atomic.Uint32
 
 func init() { nextPort.Store(uint32(os.Getpid()) * 64) }
 
-// freeAddr is a loopback address that nobody listens on, and that this process
+// FreeAddr is a loopback address that nobody listens on, and that this process
 // hands out once.
-func freeAddr() (string, error) {
+func FreeAddr() (string, error) {
 	count := portsBelowEphemeral()
 	var last error
 	for range count {

@@ -10,7 +10,7 @@ import (
 func TestAPortIsNeverGivenToTwo(t *testing.T) {
 	given := make(map[string]bool)
 	for range 500 {
-		addr, err := freeAddr()
+		addr, err := FreeAddr()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,7 +22,7 @@ func TestAPortIsNeverGivenToTwo(t *testing.T) {
 }
 
 func TestOutgoingConnectionsNeverTakeAGivenPort(t *testing.T) {
-	addr, err := freeAddr()
+	addr, err := FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}

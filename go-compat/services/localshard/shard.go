@@ -24,6 +24,8 @@ type Config struct {
 	Percent float64
 	// LegacyOnly leaves the sidecar out: the matchmaker runs the old engine alone.
 	LegacyOnly bool
+	// SidecarOnly leaves the others out: who calls the sidecar is the caller's choice.
+	SidecarOnly bool
 	// Env is added to the environment of every program, as "NAME=value".
 	Env []string
 	// Args are added to a program's arguments, by the program's name.
@@ -34,7 +36,7 @@ type Config struct {
 // the tests that own it.
 type Shard struct {
 	Sidecar    *Process // nil with LegacyOnly
-	Matchmaker *Process
+	Matchmaker *Process // nil, as the aggregator, with SidecarOnly
 	Aggregator *Process
 
 	// Dir is where its sockets, logs and stores are.
@@ -69,13 +71,13 @@ func Start(ctx context.Context, config Config) (*Shard, error) {
 		return nil, err
 	}
 	for _, addr := range []*string{&s.Router, &s.SidecarAddr, &s.MatchmakerHTTP, &s.AggregatorHTTP, &s.LegacyFeed} {
-		free, err := freeAddr()
+		free, err := FreeAddr()
 		if err != nil {
 			return nil, err
 		}
 		*addr = free
 	}
-	for _, start := range []func(context.Context, Config) error{s.startSidecar, s.startMatchmaker, s.startAggregator} {
+	for _, start := range s.starts(config) {
 		if err := start(ctx, config); err != nil {
 			return nil, errors.Join(err, s.Kill())
 		}
@@ -83,10 +85,18 @@ func Start(ctx context.Context, config Config) (*Shard, error) {
 	return s, nil
 }
 
-func (s *Shard) startSidecar(ctx context.Context, config Config) (err error) {
-	if config.LegacyOnly {
-		return nil
+// starts are the steps that start what config asks for.
+func (s *Shard) starts(config Config) []func(context.Context, Config) error {
+	switch {
+	case config.LegacyOnly:
+		return []func(context.Context, Config) error{s.startMatchmaker, s.startAggregator}
+	case config.SidecarOnly:
+		return []func(context.Context, Config) error{s.startSidecar}
 	}
+	return []func(context.Context, Config) error{s.startSidecar, s.startMatchmaker, s.startAggregator}
+}
+
+func (s *Shard) startSidecar(ctx context.Context, config Config) (err error) {
 	s.Sidecar, err = Run(ctx, config, "player-state", "serve",
 		"--listen", s.SidecarSocket, "--listen", "tcp:"+s.SidecarAddr,
 		"--data-dir", filepath.Join(config.Dir, "sidecar"))
@@ -121,7 +131,7 @@ func (s *Shard) startAggregator(ctx context.Context, config Config) (err error) 
 // Run starts a program with an admin port, and waits until it is ready, within ctx.
 // On an error nothing is left running.
 func Run(ctx context.Context, config Config, name string, args ...string) (*Process, error) {
-	admin, err := freeAddr()
+	admin, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}
