@@ -12,6 +12,8 @@ export PATH := $(TOOLS):$(PATH)
 # Fail points are compiled in for tests only; one feature set means one set of artefacts.
 CARGO_TEST := --locked --features failpoints
 GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools go-compat/wiretest
+
+GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools examples/go
 GO_BUILD   := go build -trimpath
 
 BUF                := github.com/bufbuild/buf/cmd/buf@v1.75.0
@@ -42,7 +44,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: forget-skipped postgres check-gen lint check-deploy test-rust test-go test-wire test-differential test-e2e ## Every test that CI runs; installs what is missing.
+test: forget-skipped postgres check-gen lint check-deploy test-rust test-go test-wire test-differential test-examples test-e2e ## Every test that CI runs; installs what is missing.
 	@scripts/report-skipped
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
@@ -92,6 +94,12 @@ forget-skipped:
 postgres: ## Install Debian's PostgreSQL, which tests start for themselves.
 	@scripts/install-postgres
 
+# What wants something that the machine lacks is skipped, with a line in SKIPPED_FILE; without a larger run that
+# counts these lines, they are shown here.
+.PHONY: test-examples
+test-examples: build-test $(TOOLS)/buf $(TOOLS)/grpcurl ## The callers of examples/ in four languages, docs/adopting.md and the README's Go.
+	$(call step,examples,skips=$$(mktemp) && cd go-compat/services && BIN_DIR=$(BIN)/test SKIPPED_FILE="$${SKIPPED_FILE:-$$skips}" go test -count=1 -tags e2e -timeout 15m ./adopting && sed "s/^/  SKIPPED /" "$$skips" && rm "$$skips")
+
 ##@ Builds
 
 .PHONY: build
@@ -131,11 +139,15 @@ fmt: ## Format Rust and Go.
 	cargo fmt
 	gofmt -w $(shell git ls-files 'go-compat/*.go' 'deploy/*.go' ':!go-compat/gen')
 
+	gofmt -w $(shell git ls-files 'go-compat/*.go' 'examples/*.go' ':!go-compat/gen')
+
 .PHONY: lint
 lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, staticcheck, no Go lock over a call.
 	$(call step,cargo fmt,cargo fmt --check)
 	$(call step,cargo clippy,cargo clippy $(CARGO_TEST) --all-targets --quiet -- -D warnings)
 	$(call step,gofmt,unformatted=$$(gofmt -l $(shell git ls-files 'go-compat/*.go' 'deploy/*.go' ':!go-compat/gen')); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
+
+	$(call step,gofmt,unformatted=$$(gofmt -l $(shell git ls-files 'go-compat/*.go' 'examples/*.go' ':!go-compat/gen')); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
 	$(foreach m,$(GO_MODULES),$(call step,vet and staticcheck $(m),cd $(m) && go vet -tags e2e ./... && staticcheck -tags e2e ./...)$(newline))
 	$(foreach m,$(GO_MODULES),$(call step,no lock over a call in $(m),cd $(m) && go vet -tags e2e -vettool=$(TOOLS)/nolockcall ./...)$(newline))
 

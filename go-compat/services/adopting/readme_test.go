@@ -89,9 +89,12 @@ func TestTheReadmesConstructorCompilesAndTakesUpTheSidecar(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.CommandContext(within(t, playLimit), binary, sidecar.SidecarSocket).CombinedOutput()
+	run := exec.CommandContext(within(t, playLimit), binary, sidecar.SidecarSocket)
+	var complaints strings.Builder
+	run.Stderr = &complaints
+	out, err := run.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s%s", err, out, complaints.String())
 	}
 	if want := "the sidecar has it, at epoch 1\n"; string(out) != want {
 		t.Errorf("%q, want %q", out, want)
