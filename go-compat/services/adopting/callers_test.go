@@ -67,7 +67,7 @@ var callers = []caller{
 	},
 	{
 		name: "java", needs: []string{"javac", "mvn"}, run: []string{"java", "-cp", "target/classes:target/lib/*", "treasurehunt.example.Caller"},
-		plays: played, noDeadline: "INVALID_ARGUMENT", noAuthority: "INTERNAL …",
+		plays: played, noDeadline: "INVALID_ARGUMENT", noAuthority: "INTERNAL RST_STREAM closed stream. HTTP/2 error code: PROTOCOL_ERROR",
 	},
 	{
 		name: "node", needs: []string{"node", "npm"}, run: []string{"node", "caller.js"},

@@ -3,7 +3,6 @@
 package adopting
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -94,7 +93,7 @@ func shell(t *testing.T, script string) string {
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, slurp(t, printed), slurp(t, complaints))
 	}
-	return string(slurp(t, printed))
+	return slurp(t, printed)
 }
 
 func create(t *testing.T, path string) *os.File {
@@ -107,13 +106,13 @@ func create(t *testing.T, path string) *os.File {
 	return file
 }
 
-func slurp(t *testing.T, path string) []byte {
+func slurp(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.TrimSpace(append(text, '\n'))
+	return string(text)
 }
 
 // TestTheDocsGoStandsInCodeThatIsCompiled holds each Go block of the doc against the
