@@ -99,6 +99,7 @@ func TestTheFiguresOfTheDocAreTheBirthdayBound(t *testing.T) {
 		{"high half of v4, 10⁶ players", pairs(1e6, 60), 4.3e-7},
 		{"high half of v4, 10⁸ players", pairs(1e8, 60), 4.3e-3},
 		{"high half of v7, 10⁶ players over a year", v7(1e6, year), 3.9e-3},
+		{"high half of v7, 10⁸ players over a year", v7(1e8, year), 39},
 		{"high half of v7, 10⁶ players in an hour", v7(1e6, hour), 34},
 	} {
 		if math.Abs(figure.got-figure.want) > 0.02*figure.want {

@@ -7,14 +7,10 @@
 package adopting
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
-
-	"treasurehunt.example/go-compat/services/localshard"
 )
 
 // root is the top of the repository, from here.
@@ -26,42 +22,6 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	os.Exit(m.Run())
-}
-
-// startShard runs a shard, or a part of one, for the length of a test.
-func startShard(t *testing.T, config localshard.Config) *localshard.Shard {
-	t.Helper()
-	config.BinDir, config.Dir = os.Getenv("BIN_DIR"), shortDir(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	shard, err := localshard.Start(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := shard.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	return shard
-}
-
-// shortDir is a directory for the length of a test, in which a Unix socket may lie:
-// the path of t.TempDir is too long.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "adopt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("what was run is kept in %s", dir)
-			return
-		}
-		os.RemoveAll(dir)
-	})
-	return dir
 }
 
 func absolute(t *testing.T, path ...string) string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/internal/skipped"
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -78,8 +79,8 @@ var callers = []caller{
 // TestCallersPlayAgainstTheSidecarAndTheRouter runs each caller at every address that
 // it can be given.
 func TestCallersPlayAgainstTheSidecarAndTheRouter(t *testing.T) {
-	alone := startShard(t, localshard.Config{SidecarOnly: true, Args: claimAuto})
-	shard := startShard(t, localshard.Config{Percent: 100})
+	alone := shardtest.Start(t, localshard.Config{SidecarOnly: true, Args: claimAuto})
+	shard := shardtest.Start(t, localshard.Config{Percent: 100})
 	targets := []struct{ name, target, noDeadline string }{
 		{"sidecar-unix", alone.SidecarSocket, "the call carries no deadline: set one, at most 2s, …"},
 		{"sidecar-tcp", "tcp:" + alone.SidecarAddr, "the call carries no deadline: set one, at most 2s, …"},
@@ -113,7 +114,7 @@ func TestCallersAskAgainUnderTheSameRequestIDWhenACallHangs(t *testing.T) {
 		}
 		t.Run(caller.name, func(t *testing.T) {
 			caller.build(t)
-			hanging := startShard(t, localshard.Config{
+			hanging := shardtest.Start(t, localshard.Config{
 				SidecarOnly: true, Args: claimAuto, Env: []string{"FAILPOINTS=handler_hangs=2*off->1*return->off"},
 			})
 			got := caller.play(t, hanging.SidecarSocket)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -62,7 +63,7 @@ func lines(text string) []string { return strings.Split(strings.TrimRight(text, 
 // what was printed.
 func shell(t *testing.T, script string) string {
 	t.Helper()
-	dir := shortDir(t)
+	dir := shardtest.Dir(t)
 	for _, addr := range docAddrs {
 		free, err := localshard.FreeAddr()
 		if err != nil {

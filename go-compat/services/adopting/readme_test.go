@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -66,7 +67,7 @@ func fail(err error) {
 // TestTheReadmesConstructorCompilesAndTakesUpTheSidecar builds the lines that the README
 // adds, and runs them with a sidecar beside.
 func TestTheReadmesConstructorCompilesAndTakesUpTheSidecar(t *testing.T) {
-	sidecar := startShard(t, localshard.Config{SidecarOnly: true})
+	sidecar := shardtest.Start(t, localshard.Config{SidecarOnly: true})
 	code := strings.Join(addedLines(t, "README.md"), "\n")
 	for readmes, ours := range map[string]string{
 		"/etc/shard/flags/player-state.flagd.json": sidecar.FlagFile(),

@@ -6,14 +6,13 @@
 package e2e
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -33,26 +32,5 @@ func binary(name string) string { return filepath.Join(os.Getenv("BIN_DIR"), nam
 // startShard runs a shard for the length of a test.
 func startShard(t *testing.T, config localshard.Config) *localshard.Shard {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "shard") // t.TempDir is too long for a Unix socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.BinDir, config.Dir = os.Getenv("BIN_DIR"), dir
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	shard, err := localshard.Start(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := shard.Kill(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("logs are kept in %s", dir)
-			return
-		}
-		os.RemoveAll(dir)
-	})
-	return shard
+	return shardtest.Start(t, config)
 }
