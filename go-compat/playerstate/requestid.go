@@ -15,7 +15,8 @@ const requestIDCounterBits = 20
 // An id is the Unix time in milliseconds and a counter, so that services which
 // serve a player one after the other continue each other's order without
 // talking to each other. Services that serve one player at the same time must
-// share one RequestIDs. When the wall clock steps back, ids go on from the
+// share one RequestIDs: two that issue ids in the same millisecond issue the same
+// ones, and the second command is answered DUPLICATE of the first, unapplied. When the wall clock steps back, ids go on from the
 // highest that was issued; only a process that starts after such a step can be
 // behind, and then its commands are answered REQUEST_TOO_OLD until the clock has
 // caught up. Safe for concurrent use.

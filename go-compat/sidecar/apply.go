@@ -150,7 +150,8 @@ func (c *Client) prepare(ctx context.Context, call *call, cmd *pb.Command) *pb.O
 	}
 	call.encoded = encoded
 	call.player = maphash.Comparable(c.seed, playerKey{cmd.GetHuntId(), cmd.GetPlayerId()})
-	call.deadline = deadlineOf(ctx, cmd)
+	call.until, _ = ctx.Deadline() // bounded gave it one
+	call.deadline = deadlineOf(call.until, cmd)
 	call.span = trace.SpanContextFromContext(ctx)
 	return nil
 }
@@ -170,13 +171,12 @@ func (c *Client) laneIndex(call *call) int { return int(call.player % uint64(len
 
 func (c *Client) laneOf(call *call) *lane { return c.lanes[c.laneIndex(call)] }
 
-// deadlineOf is the end of ctx, or of the command's own budget if that is sooner.
-func deadlineOf(ctx context.Context, cmd *pb.Command) time.Time {
-	deadline, _ := ctx.Deadline()
+// deadlineOf is the end of the command's own budget, or until if that is sooner.
+func deadlineOf(until time.Time, cmd *pb.Command) time.Time {
 	if budget := cmd.GetBudgetMs(); budget > 0 {
-		if own := time.Now().Add(time.Duration(budget) * time.Millisecond); own.Before(deadline) {
+		if own := time.Now().Add(time.Duration(budget) * time.Millisecond); own.Before(until) {
 			return own
 		}
 	}
-	return deadline
+	return until
 }

@@ -42,13 +42,13 @@ func (b *batch) add(c *call) {
 	b.players[c.player]++
 }
 
-// deadline is the latest of its commands': the call must not end before any of
-// them. Each command carries its own as its budget.
-func (b *batch) deadline() time.Time {
-	latest := b.calls[0].deadline
+// until is when the last of its callers leaves: the call must not end before any of
+// them has an answer. A command's own deadline, which may be sooner, is its budget.
+func (b *batch) until() time.Time {
+	latest := b.calls[0].until
 	for _, c := range b.calls[1:] {
-		if c.deadline.After(latest) {
-			latest = c.deadline
+		if c.until.After(latest) {
+			latest = c.until
 		}
 	}
 	return latest

@@ -50,17 +50,17 @@ func TestEachCommandArrivesAsItWasGivenWithItsBudget(t *testing.T) {
 	c := f.client(t, Config{})
 	given := []*pb.Command{
 		{HuntId: "a.b_c:d-1", PlayerId: 1, RequestId: 9, ExpectedVersion: 3, Epoch: 7, Action: &pb.Command_Join{Join: &pb.Join{}}},
-		{HuntId: "h", PlayerId: 2, RequestId: 10, BudgetMs: 50, Action: &pb.Command_Move{Move: &pb.Move{X: 4, Y: 5}}},
+		{HuntId: "h", PlayerId: 2, RequestId: 10, BudgetMs: 1000, Action: &pb.Command_Move{Move: &pb.Move{X: 4, Y: 5}}},
 		{HuntId: "h", PlayerId: 3, RequestId: 11, BudgetMs: 60_000, Action: &pb.Command_UsePowerUp{UsePowerUp: &pb.UsePowerUp{PowerUp: "blink", TargetPlayerId: 8}}},
 	}
-	if _, err := c.ApplyBatch(within(t, time.Second), given); err != nil {
+	if _, err := c.ApplyBatch(within(t, 2*time.Second), given); err != nil {
 		t.Fatal(err)
 	}
 	got := slices.Concat(f.received()...)
 	if diff := cmp.Diff(given, got, protocmp.Transform(), protocmp.IgnoreFields(&pb.Command{}, "budget_ms")); diff != "" {
 		t.Error(diff)
 	}
-	for i, most := range []uint32{1000, 50, 1000} { // the sooner of the call's deadline and the command's own budget
+	for i, most := range []uint32{2000, 1000, 2000} { // the sooner of the call's deadline and the command's own budget
 		if budget := got[i].GetBudgetMs(); budget == 0 || budget > most || budget < most/2 {
 			t.Errorf("command %d has a budget of %d ms; %d were left", i, budget, most)
 		}

@@ -19,7 +19,8 @@ import (
 type call struct {
 	requestID uint64
 	player    uint64    // a hash of hunt and player: the same for the same player, and chooses the lane
-	deadline  time.Time // of this command alone
+	deadline  time.Time // of this command alone: after it the command is not to be applied
+	until     time.Time // its caller waits for the answer, at or after deadline
 	encoded   []byte    // the command as protobuf, with whatever budget its caller gave it
 	span      trace.SpanContext
 	group     *group

@@ -93,6 +93,28 @@ func TestAFullQueueRefusesAtOnceByName(t *testing.T) {
 	all.Wait()
 }
 
+// TestACallerWaitsForTheVerdictOfACommandWhoseBudgetIsOver: the budget says until when
+// it may be applied, and the caller's context how long the caller has time to hear.
+func TestACallerWaitsForTheVerdictOfACommandWhoseBudgetIsOver(t *testing.T) {
+	expired := func(ctx context.Context, cmds []*pb.Command) (*pb.ApplyBatchResponse, error) {
+		budget := time.NewTimer(time.Duration(cmds[0].GetBudgetMs()) * time.Millisecond)
+		defer budget.Stop()
+		select {
+		case <-budget.C:
+			return &pb.ApplyBatchResponse{Outcomes: []*pb.Outcome{{RequestId: 1, Verdict: pb.Verdict_VERDICT_EXPIRED}}}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	c := startFake(t, expired).client(t, Config{})
+	brief := dig(1, 1)
+	brief.BudgetMs = 100
+	outcome, err := c.Apply(within(t, 2*time.Second), brief)
+	if err != nil || outcome.GetVerdict() != pb.Verdict_VERDICT_EXPIRED {
+		t.Errorf("got %v, %v, and the sidecar said EXPIRED", outcome, err)
+	}
+}
+
 func TestALateCommandExpiresUnsentAndSparesItsNeighbours(t *testing.T) {
 	batch, arrived, release := gated()
 	f := startFake(t, batch)

@@ -176,7 +176,7 @@ func (l *lane) send(ctx context.Context) {
 	l.metrics.sending(len(l.batch.calls))
 	defer l.metrics.sent()
 
-	callCtx, cancel := context.WithDeadline(ctx, l.batch.deadline())
+	callCtx, cancel := context.WithDeadline(ctx, l.batch.until())
 	defer cancel()
 	callCtx, span := startSpan(callCtx, l.tracer, l.batch.calls)
 	defer span.End()

@@ -178,7 +178,6 @@ func TestMalformedRequestsNameTheirField(t *testing.T) {
 		"settings.width": ask(s.commands.CreateHunt(ctx, &pb.CreateHuntRequest{HuntId: "a", Settings: &pb.HuntSettings{}})),
 		"top":            ask(s.commands.GetHunt(ctx, &pb.GetHuntRequest{HuntId: "a", Top: 1001})),
 		"player_id":      ask(s.commands.GetPlayer(ctx, &pb.GetPlayerRequest{HuntId: "a"})),
-		"command":        ask(s.commands.Apply(ctx, &pb.ApplyRequest{})),
 		"commands":       ask(s.commands.ApplyBatch(ctx, &pb.ApplyBatchRequest{Commands: slices.Repeat([]*pb.Command{{}}, 1025)})),
 		"max_records":    ask(s.feed.ReadRecords(ctx, &pb.ReadRecordsRequest{MaxRecords: 10_001})),
 		"wait_ms":        ask(s.feed.ReadRecords(ctx, &pb.ReadRecordsRequest{MaxRecords: 1, WaitMs: 30_001})),

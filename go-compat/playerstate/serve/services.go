@@ -43,13 +43,14 @@ func (s *commands) GetPlayer(ctx context.Context, req *pb.GetPlayerRequest) (*pb
 	return s.commander.GetPlayer(ctx, req)
 }
 
-// Apply checks only that there is a command: one that is malformed has an
-// outcome, which the engine gives.
+// Apply checks nothing: a command that is malformed has an outcome, which the
+// engine gives. So has one that is missing, which on the wire is one of defaults.
 func (s *commands) Apply(ctx context.Context, req *pb.ApplyRequest) (*pb.ApplyResponse, error) {
-	if req.GetCommand() == nil {
-		return nil, playerstate.Invalid("command", "is missing")
+	cmd := req.GetCommand()
+	if cmd == nil {
+		cmd = &pb.Command{}
 	}
-	outcome, err := s.commander.Apply(ctx, req.GetCommand())
+	outcome, err := s.commander.Apply(ctx, cmd)
 	if err != nil {
 		return nil, err
 	}

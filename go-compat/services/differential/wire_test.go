@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/huntgen"
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -40,6 +41,7 @@ func TestEachEngineAnswersOverTheWireAsBothReplay(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
 			conn := serve(t, config, engine, rules)
+			missingCommand(t, conn)
 			for _, script := range hunts {
 				playOverTheWire(t, conn, script)
 			}
@@ -73,6 +75,21 @@ func timelessHunts(t *testing.T, seen *coverage) [][]*pb.Record {
 		hunts[seed] = g.Records()
 	}
 	return hunts
+}
+
+// missingCommand asks for what no replay file can hold: nothing. It is a command of
+// defaults, which is malformed in its first field.
+func missingCommand(t *testing.T, conn *grpc.ClientConn) {
+	t.Helper()
+	call, cancel := context.WithTimeout(t.Context(), callWithin)
+	defer cancel()
+	response, err := pb.NewPlayerStateServiceClient(conn).Apply(call, &pb.ApplyRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := playerstate.InvalidOutcome(0, "hunt_id"); !proto.Equal(response.GetOutcome(), want) {
+		t.Errorf("no command is answered %s, want %s", show(response.GetOutcome()), show(want))
+	}
 }
 
 func playOverTheWire(t *testing.T, conn *grpc.ClientConn, script []*pb.Record) {
