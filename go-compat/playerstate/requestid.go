@@ -16,10 +16,11 @@ const requestIDCounterBits = 20
 // serve a player one after the other continue each other's order without
 // talking to each other. Services that serve one player at the same time must
 // share one RequestIDs: two that issue ids in the same millisecond issue the same
-// ones, and the second command is answered DUPLICATE of the first, unapplied. When the wall clock steps back, ids go on from the
-// highest that was issued; only a process that starts after such a step can be
-// behind, and then its commands are answered REQUEST_TOO_OLD until the clock has
-// caught up. Safe for concurrent use.
+// ones, and the second command is answered DUPLICATE of the first, unapplied.
+//
+// When the wall clock steps back, ids go on from the highest that was issued; only
+// a process that starts after such a step can be behind, and then its commands are
+// answered REQUEST_TOO_OLD until the clock has caught up. Safe for concurrent use.
 type RequestIDs struct {
 	last atomic.Uint64
 	now  func() time.Time
