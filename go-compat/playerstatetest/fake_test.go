@@ -194,7 +194,8 @@ func TestABudgetRunsOutByTheFakesClockWhileACommandIsHeld(t *testing.T) {
 		ctx := within(t, 5*time.Second)
 		answered := make(chan []*pb.Outcome)
 		go func() {
-			outcomes, err := engine.ApplyBatch(ctx, []*pb.Command{late, join("h", 2, 1)})
+			// Of one player, so that they come in one call.
+			outcomes, err := engine.ApplyBatch(ctx, []*pb.Command{late, join("h", 1, 2)})
 			if err != nil {
 				t.Error(err)
 			}
@@ -204,8 +205,8 @@ func TestABudgetRunsOutByTheFakesClockWhileACommandIsHeld(t *testing.T) {
 		fake.Advance(time.Second)
 		held.Release()
 		outcomes := <-answered
-		if outcomes[0].GetVerdict() != pb.Verdict_VERDICT_EXPIRED {
-			t.Errorf("the late one: %v", outcomes[0])
+		if outcomes[0].GetVerdict() != pb.Verdict_VERDICT_EXPIRED || outcomes[1].GetVerdict() != pb.Verdict_VERDICT_APPLIED {
+			t.Errorf("the late one and its neighbour: %v", outcomes)
 		}
 		wantVerdict(t, engine, late, pb.Verdict_VERDICT_APPLIED)
 	})
