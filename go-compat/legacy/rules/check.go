@@ -7,158 +7,222 @@ import (
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 )
 
+// What the words of a ruleset are, for complaints.
+const (
+	nameWords     = "1..32 of [a-z0-9_]"
+	targetWords   = "self, player or area"
+	stackingWords = "refresh, extend, stack or ignore"
+	kindWords     = "shield, reflect, freeze, speed, loot, magnet, cloak, steal, swap, teleport, reveal or cleanse"
+)
+
 // check holds a ruleset as written against the rules, and collects what is wrong.
 type check struct {
 	file  string
 	lines lines
-	found []error
+	found RulesetErrors
 }
 
-func (c *check) wrong(key, format string, args ...any) {
-	c.found = append(c.found, &RulesetError{File: c.file, Line: c.lines.of(key), Key: key, Problem: fmt.Sprintf(format, args...)})
-}
-
-func (c *check) ruleset(written *rulesetFile) *Ruleset {
-	const key = "power_up"
-	r := &Ruleset{byName: make(map[string]int)}
-	if n := len(written.PowerUp); n < 1 || n > MaxPowerUps {
-		c.wrong(key, "a ruleset has 1 to %d power-ups; this one has %d", MaxPowerUps, n)
-		return r
+// at notes something wrong. Pieces of the file are cut short, for they may be as
+// long as the file.
+func (c *check) at(line int, key, format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = cut(text)
+		}
 	}
-	for i := range written.PowerUp {
-		at := index(key, i)
-		p := c.powerUp(at, &written.PowerUp[i])
-		if other, doubled := r.byName[p.name]; doubled {
-			c.wrong(join(at, "name"), "%q is the name of %s already", p.name, index(key, other))
+	c.found = append(c.found, &RulesetError{File: c.file, Line: line, Key: cut(key), Problem: fmt.Sprintf(format, args...)})
+}
+
+func (c *check) ruleset(root section) *Ruleset {
+	const key = "power_up"
+	root.unknown(key)
+	r := &Ruleset{byName: make(map[string]int)}
+	entries, _ := root.tables(key, MaxPowerUps)
+	weighed := 0
+	for i, entry := range entries {
+		p, weightOK := c.powerUp(entry)
+		if other, doubled := r.byName[p.name]; doubled && p.name != "" {
+			entry.wrong("name", "is %q, which %s has", p.name, index(key, other))
 		}
 		r.byName[p.name] = i
+		if weightOK {
+			weighed++
+		}
+		if sum := r.weightSum + p.weight; sum > MaxWeightSum && r.weightSum <= MaxWeightSum {
+			entry.wrong("weight", "brings the sum of weights to %d, which must be 1..%d", sum, int64(MaxWeightSum))
+		}
 		r.weightSum += p.weight // at most 16 times 2^32
 		r.powerUps = append(r.powerUps, p)
 	}
-	if r.weightSum < 1 || r.weightSum > MaxWeightSum {
-		c.wrong(join(index(key, len(r.powerUps)-1), "weight"), "the weights come to %d, they must come to 1 to %d", r.weightSum, int64(MaxWeightSum))
+	if weighed > 0 && weighed == len(entries) && r.weightSum == 0 {
+		root.wrong(key, "has a weight of 0 throughout, so that no cache could be drawn")
 	}
 	return r
 }
 
-func (c *check) powerUp(at string, written *powerUpEntry) powerUp {
-	p := powerUp{name: written.Name, usableWhenFrozen: written.UsableWhileFrozen}
-	if !validName(p.name) {
-		c.wrong(join(at, "name"), "must be 1 to %d of [a-z0-9_]; this is %q", maxNameBytes, p.name)
+func (c *check) powerUp(s section) (p powerUp, weightOK bool) {
+	s.unknown("name", "weight", "target", "range", "radius", "cooldown_ms", "usable_while_frozen", "effects")
+	p.name = c.name(s)
+	weight, weightOK := int64(0), s.needs("weight", fmt.Sprintf("0..%d", int64(MaxWeightSum)))
+	if weightOK {
+		weight, weightOK = s.number("weight", 0, MaxWeightSum)
 	}
-	p.weight = uint64(c.required(join(at, "weight"), written.Weight, 0, MaxWeightSum))
-	p.target = targets[written.Target]
-	if p.target == 0 {
-		c.wrong(join(at, "target"), "must be self, player or area; this is %q", written.Target)
-	}
-	p.cooldownMs = uint32(c.optional(join(at, "cooldown_ms"), written.CooldownMs, 0, MaxCooldownMs))
-	p.reach = c.reach(at, written, p.target)
-	if n := len(written.Effects); n < 1 || n > MaxEffects {
-		c.wrong(join(at, "effects"), "a power-up has 1 to %d effects; this one has %d", MaxEffects, n)
-		return p
-	}
+	cooldown, _ := s.number("cooldown_ms", 0, MaxCooldownMs)
+	p.weight, p.cooldownMs = uint64(weight), uint32(cooldown)
+	p.usableWhenFrozen, _ = s.flag("usable_while_frozen")
+	p.target, p.reach = c.target(s)
+	effects, _ := s.tables("effects", MaxEffects)
 	reveals := 0
-	for i := range written.Effects {
-		where := index(join(at, "effects"), i)
-		e := c.effect(where, &written.Effects[i])
-		c.aimed(where, e.kind, p.target)
+	for _, entry := range effects {
+		e, ok := c.effect(entry, p.target)
+		if !ok {
+			continue
+		}
 		if e.kind == pb.EffectKind_EFFECT_KIND_REVEAL {
 			if reveals++; reveals > 1 {
-				c.wrong(join(where, "kind"), "a power-up has one reveal at most")
+				entry.wrong("kind", "is reveal again, and a power-up has one at most")
 			}
 		}
 		p.hostile = p.hostile || isHostile(e.kind)
 		p.effects = append(p.effects, e)
 	}
-	return p
+	return p, weightOK
 }
 
-// reach is the range, or for an area the radius.
-func (c *check) reach(at string, written *powerUpEntry, on target) uint32 {
-	within := c.optional(join(at, "range"), written.Range, 0, maxPowerUpRange)
-	radius := c.optional(join(at, "radius"), written.Radius, 0, maxPowerUpRange)
-	if on == targetArea {
-		return uint32(radius)
+// name is "" if it cannot be taken.
+func (c *check) name(s section) string {
+	if !s.needs("name", nameWords) {
+		return ""
 	}
-	if written.Radius != nil {
-		c.wrong(join(at, "radius"), "only a power-up with target area has a radius")
+	name, ok := s.text("name")
+	if ok && !validName(name) {
+		s.wrong("name", "is %q, and must be "+nameWords, name)
+		return ""
 	}
-	return uint32(within)
+	return name
 }
 
-// aimed checks what kinds of effect a target allows.
-func (c *check) aimed(where string, kind pb.EffectKind, on target) {
-	if isHostile(kind) && on == targetSelf {
-		c.wrong(join(where, "kind"), "a hostile effect (freeze, steal, swap) needs target player or area")
+// target is 0 if it cannot be taken. Beside it is the range or, for an area, the
+// radius.
+func (c *check) target(s section) (on target, reach uint32) {
+	within, _ := s.number("range", 0, maxPowerUpRange)
+	radius, _ := s.number("radius", 0, maxPowerUpRange)
+	if !s.needs("target", targetWords) {
+		return 0, 0
 	}
-	if kind == pb.EffectKind_EFFECT_KIND_REVEAL && on != targetSelf {
-		c.wrong(join(where, "kind"), "reveal needs target self")
+	text, ok := s.text("target")
+	if !ok {
+		return 0, 0
 	}
+	switch on = targets[text]; on {
+	case 0:
+		s.wrong("target", "is %q, and must be "+targetWords, text)
+		return 0, 0
+	case targetArea:
+		return on, uint32(radius)
+	}
+	if s.has("radius") {
+		s.wrong("radius", "is for the target area alone")
+	}
+	return on, uint32(within)
 }
 
-func (c *check) effect(at string, written *effectEntry) effect {
-	kind, known := kinds[written.Kind]
-	if !known {
-		c.wrong(join(at, "kind"), "%q is no kind of effect", written.Kind)
-		return effect{}
+// effect gives false if its kind is not known.
+func (c *check) effect(s section, on target) (e effect, ok bool) {
+	s.unknown("kind", "magnitude", "duration_ms", "stacking", "max_ms", "max_magnitude")
+	if e.kind, ok = c.kind(s, on); !ok {
+		return e, false
 	}
-	e := effect{kind: kind}
-	least, most := magnitudes(kind)
-	e.magnitude = uint8(c.optional(join(at, "magnitude"), written.Magnitude, least, most))
-	if written.Magnitude == nil && least > 0 {
-		c.wrong(join(at, "magnitude"), "%s needs one, %d to %d", written.Kind, least, most)
+	least, most := magnitudes(e.kind)
+	magnitude, magnitudeOK := s.number("magnitude", least, most)
+	if least > 0 {
+		s.needs("magnitude", fmt.Sprintf("%d..%d", least, most))
 	}
-	e.maxMagnitude = uint8(c.optional(join(at, "max_magnitude"), written.MaxMagnitude, 0, most))
-	if written.MaxMagnitude != nil && e.magnitude > e.maxMagnitude {
-		c.wrong(join(at, "magnitude"), "%d is over its own max_magnitude of %d", e.magnitude, e.maxMagnitude)
+	maxMagnitude, maxMagnitudeOK := s.number("max_magnitude", 0, most)
+	if magnitudeOK && maxMagnitudeOK {
+		s.withinOwn("magnitude", magnitude, "max_magnitude", maxMagnitude)
 	}
-	if !isTimed(kind) {
-		if written.DurationMs != nil {
-			c.wrong(join(at, "duration_ms"), "%s acts at once and has no duration", written.Kind)
+	maxMs, maxMsOK := s.number("max_ms", 0, MaxDurationMs)
+	e.magnitude, e.maxMagnitude, e.maxMs = uint8(magnitude), uint8(maxMagnitude), uint32(maxMs)
+	if !isTimed(e.kind) {
+		if s.has("duration_ms") {
+			s.wrong("duration_ms", "is for kinds that last, and this one acts at once")
 		}
-		return e
+		_, _ = s.text("stacking") // says nothing here, and is no error in the rules
+		return e, true
 	}
-	c.timing(at, written, &e)
-	return e
+	if s.needs("duration_ms", fmt.Sprintf("1..%d", MaxDurationMs)) {
+		// The bound keeps every end of an effect within the 32 bits of until_ms.
+		durationMs, durationOK := s.number("duration_ms", 1, MaxDurationMs)
+		if durationOK && maxMsOK {
+			s.withinOwn("duration_ms", durationMs, "max_ms", maxMs)
+		}
+		e.durationMs = uint32(durationMs)
+	}
+	e.stacking = c.stacking(s, most)
+	return e, true
 }
 
-// timing checks what only a timed effect has.
-func (c *check) timing(at string, written *effectEntry, e *effect) {
-	e.durationMs = uint32(c.required(join(at, "duration_ms"), written.DurationMs, 1, MaxDurationMs))
-	// The bound keeps every end of an effect within the 32 bits of until_ms.
-	e.maxMs = uint32(c.optional(join(at, "max_ms"), written.MaxMs, 1, MaxDurationMs))
-	if written.MaxMs != nil && e.durationMs > e.maxMs {
-		c.wrong(join(at, "duration_ms"), "%d is over its own max_ms of %d", e.durationMs, e.maxMs)
-	}
-	e.stacking = stackings[written.Stacking]
-	switch {
-	case e.stacking == 0:
-		c.wrong(join(at, "stacking"), "%s needs refresh, extend, stack or ignore; this is %q", written.Kind, written.Stacking)
-	case e.stacking == stackExtend && written.MaxMs == nil:
-		c.wrong(join(at, "max_ms"), "stacking extend needs one")
-	case e.stacking == stackStack && written.MaxMagnitude == nil:
-		c.wrong(join(at, "max_magnitude"), "stacking stack needs one")
+// withinOwn complains of a number over the bound that the file itself sets.
+func (s section) withinOwn(key string, number int64, bound string, most int64) {
+	if s.has(bound) && number > most {
+		s.wrong(key, "is %d, and must be at most its own %s, %d", number, bound, most)
 	}
 }
 
-// required and optional give a number within its bounds, or the least there is.
-func (c *check) required(key string, value *int64, least, most int64) int64 {
-	if value == nil {
-		c.wrong(key, "is missing; it must be %d to %d", least, most)
-		return least
+func (c *check) kind(s section, on target) (kind pb.EffectKind, ok bool) {
+	if !s.needs("kind", kindWords) {
+		return 0, false
 	}
-	return c.optional(key, value, least, most)
+	text, ok := s.text("kind")
+	if !ok {
+		return 0, false
+	}
+	if kind, ok = kinds[text]; !ok {
+		s.wrong("kind", "is %q, and must be "+kindWords, text)
+		return 0, false
+	}
+	if on == targetSelf && isHostile(kind) {
+		s.wrong("kind", "is hostile, and must have the target player or area")
+	}
+	if on > targetSelf && kind == pb.EffectKind_EFFECT_KIND_REVEAL {
+		s.wrong("kind", "is reveal, and must have the target self")
+	}
+	return kind, true
 }
 
-func (c *check) optional(key string, value *int64, least, most int64) int64 {
-	if value == nil {
+// stacking is 0 if it cannot be taken. Magnitudes go to most.
+func (c *check) stacking(s section, most int64) stacking {
+	if !s.needs("stacking", stackingWords) {
 		return 0
 	}
-	if *value < least || *value > most {
-		c.wrong(key, "must be %d to %d; this is %d", least, most, *value)
-		return least
+	text, ok := s.text("stacking")
+	if !ok {
+		return 0
 	}
-	return *value
+	stacking := stackings[text]
+	switch stacking {
+	case 0:
+		s.wrong("stacking", "is %q, and must be "+stackingWords, text)
+	case stackExtend:
+		s.needs("max_ms", fmt.Sprintf("0..%d, for stacking is extend", MaxDurationMs))
+	case stackStack:
+		s.needs("max_magnitude", fmt.Sprintf("0..%d, for stacking is stack", most))
+	case stackRefresh, stackIgnore:
+	}
+	return stacking
+}
+
+// cut is a text as complaints show it.
+func cut(text string) string {
+	const maxRunes = 100
+	runes := 0
+	for i := range text {
+		if runes++; runes > maxRunes {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 // magnitudes are the least and the largest of a kind.

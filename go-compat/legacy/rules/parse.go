@@ -1,22 +1,26 @@
 package rules
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 )
+
+// maxFaults are told of one file, the first by line: it may have thousands.
+const maxFaults = 50
 
 // RulesetError is one thing wrong with a ruleset file.
 type RulesetError struct {
 	File    string
 	Line    int    // from 1
-	Key     string // as power_up[2].effects[0].magnitude; "" where the file is no TOML
+	Key     string // as power_up[2].effects[0].magnitude; "" where it is no single key
 	Problem string
 }
 
@@ -27,71 +31,76 @@ func (e *RulesetError) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Key, e.Problem)
 }
 
-// ParseRuleset reads a ruleset file. Its errors are [*RulesetError]s, joined: all
-// that the rules forbid at once, or the first thing that is not even TOML.
+// RulesetErrors are the [*RulesetError]s of a file, by line: one at least.
+type RulesetErrors []*RulesetError
+
+func (e RulesetErrors) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap gives them one by one.
+func (e RulesetErrors) Unwrap() []error {
+	all := make([]error, len(e))
+	for i, err := range e {
+		all[i] = err
+	}
+	return all
+}
+
+// ParseRuleset reads a ruleset file. Its error is [RulesetErrors]: all that the
+// rules forbid at once, or the first thing that is not even TOML.
 func ParseRuleset(file string, data []byte) (*Ruleset, error) {
-	if len(data) > MaxRulesetBytes {
-		return nil, &RulesetError{File: file, Line: 1, Problem: fmt.Sprintf("has %d bytes, at most %d are taken", len(data), MaxRulesetBytes)}
-	}
-	var written rulesetFile
-	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
-	if err := decoder.Decode(&written); err != nil {
-		return nil, tomlError(file, err)
-	}
-	check := &check{file: file, lines: linesOf(data)}
-	ruleset := check.ruleset(&written)
-	if len(check.found) > 0 {
-		return nil, errors.Join(check.found...)
+	c := &check{file: file}
+	ruleset := c.parse(data)
+	if len(c.found) > 0 {
+		slices.SortStableFunc(c.found, func(a, b *RulesetError) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, c.found[:min(len(c.found), maxFaults)]
 	}
 	hash := sha256.Sum256(data)
 	ruleset.source, ruleset.hash = slices.Clone(data), hex.EncodeToString(hash[:])
 	return ruleset, nil
 }
 
-// tomlError says what the decoder found in our form.
-func tomlError(file string, err error) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) {
-		found := make([]error, 0, len(unknown.Errors))
-		for i := range unknown.Errors {
-			found = append(found, decodeError(file, &unknown.Errors[i], "is not a key of a ruleset"))
+func (c *check) parse(data []byte) *Ruleset {
+	if len(data) > MaxRulesetBytes {
+		c.at(1, "", "has more than %d bytes, which is the limit of a ruleset", MaxRulesetBytes)
+		return nil
+	}
+	if bad := notUTF8(data); bad >= 0 {
+		c.at(newLines(data).at(bad), "", "is no UTF-8")
+		return nil
+	}
+	c.lines = linesOf(data)
+	var written map[string]any
+	if err := toml.Unmarshal(data, &written); err != nil {
+		c.noTOML(err)
+		return nil
+	}
+	return c.ruleset(section{check: c, keys: written})
+}
+
+// notUTF8 is where the first byte stands that is no UTF-8, or -1.
+func notUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
 		}
-		return errors.Join(found...)
+		i += size
 	}
+	return -1
+}
+
+// noTOML says what the decoder found in our form.
+func (c *check) noTOML(err error) {
+	problem := "no TOML: " + strings.TrimPrefix(err.Error(), "toml: ")
 	var wrong *toml.DecodeError
-	if errors.As(err, &wrong) {
-		return decodeError(file, wrong, strings.TrimPrefix(wrong.Error(), "toml: "))
+	if !errors.As(err, &wrong) {
+		c.at(1, "", "%s", problem)
+		return
 	}
-	return &RulesetError{File: file, Line: 1, Problem: err.Error()}
+	line, column := wrong.Position()
+	key := strings.Join(wrong.Key(), ".")
+	if key == "" {
+		key = c.lines.keyOfValue(line, column)
+	}
+	c.at(line, key, "%s", problem)
 }
-
-func decodeError(file string, at *toml.DecodeError, problem string) *RulesetError {
-	line, _ := at.Position()
-	return &RulesetError{File: file, Line: line, Key: strings.Join(at.Key(), "."), Problem: problem}
-}
-
-// The file as it is written. Numbers are pointers, so that one that is absent is
-// told from 0, and signed and wide, so that one out of bounds is named as such.
-type (
-	rulesetFile struct {
-		PowerUp []powerUpEntry `toml:"power_up"`
-	}
-	powerUpEntry struct {
-		Name              string        `toml:"name"`
-		Weight            *int64        `toml:"weight"`
-		Target            string        `toml:"target"`
-		Range             *int64        `toml:"range"`
-		Radius            *int64        `toml:"radius"`
-		CooldownMs        *int64        `toml:"cooldown_ms"`
-		UsableWhileFrozen bool          `toml:"usable_while_frozen"`
-		Effects           []effectEntry `toml:"effects"`
-	}
-	effectEntry struct {
-		Kind         string `toml:"kind"`
-		Magnitude    *int64 `toml:"magnitude"`
-		DurationMs   *int64 `toml:"duration_ms"`
-		Stacking     string `toml:"stacking"`
-		MaxMs        *int64 `toml:"max_ms"`
-		MaxMagnitude *int64 `toml:"max_magnitude"`
-	}
-)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -10,13 +11,36 @@ import (
 // lines maps each key of a TOML file, as power_up[2].effects[0].magnitude, to
 // the line it stands on. The decoder tells positions only of its own errors; the
 // rules' are found after decoding.
-type lines map[string]int
+type lines struct {
+	starts []int          // where each line begins
+	keys   map[string]int // the line of a key
+	values map[int]string // the key of a value, by where that begins
+}
+
+func newLines(data []byte) lines {
+	l := lines{starts: []int{0}, keys: make(map[string]int), values: make(map[int]string)}
+	for i, b := range data {
+		if b == '\n' {
+			l.starts = append(l.starts, i+1)
+		}
+	}
+	return l
+}
+
+// at gives the line of an offset.
+func (l lines) at(offset int) int {
+	line, isStart := slices.BinarySearch(l.starts, offset)
+	if isStart {
+		line++
+	}
+	return line
+}
 
 // of gives the line of a key or, for one that is absent, of the nearest table
 // around it.
 func (l lines) of(key string) int {
 	for key != "" {
-		if line, ok := l[key]; ok {
+		if line, ok := l.keys[key]; ok {
 			return line
 		}
 		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
@@ -24,9 +48,17 @@ func (l lines) of(key string) int {
 	return 1
 }
 
-// linesOf walks a file that decoded without an error.
+// keyOfValue gives the key of the value that begins there, or "".
+func (l lines) keyOfValue(line, column int) string {
+	if line < 1 || line > len(l.starts) {
+		return ""
+	}
+	return l.values[l.starts[line-1]+column-1]
+}
+
+// linesOf walks a file, as far as it is TOML.
 func linesOf(data []byte) lines {
-	w := walk{lines: make(lines), tables: make(map[string]int)}
+	w := walk{lines: newLines(data), tables: make(map[string]int)}
 	w.parser.Reset(data)
 	table := ""
 	for w.parser.NextExpression() {
@@ -52,6 +84,7 @@ func (w *walk) header(node *unstable.Node) string {
 	path := ""
 	for keys := node.Key(); keys.Next(); {
 		path = join(path, string(keys.Node().Data))
+		w.note(path, keys.Node())
 		if keys.IsLast() && node.Kind == unstable.ArrayTable {
 			w.tables[path]++
 		}
@@ -81,8 +114,18 @@ func (w *walk) value(path string, node *unstable.Node) {
 		}
 	case unstable.Array:
 		for i := 0; children.Next(); i++ {
-			w.note(index(path, i), children.Node())
-			w.value(index(path, i), children.Node())
+			item := children.Node()
+			w.note(index(path, i), item)
+			if inside := item.Children(); item.Kind == unstable.InlineTable && inside.Next() {
+				for keys := inside.Node().Key(); keys.Next(); { // the table begins where its first key does
+					w.note(index(path, i), keys.Node())
+				}
+			}
+			w.value(index(path, i), item)
+		}
+	default:
+		if node.Raw.Length > 0 {
+			w.lines.values[int(node.Raw.Offset)] = path
 		}
 	}
 }
@@ -90,8 +133,8 @@ func (w *walk) value(path string, node *unstable.Node) {
 // note keeps the first line of a key. Nodes without text of their own, as an
 // array, have no position and take that of what is around them.
 func (w *walk) note(path string, node *unstable.Node) {
-	if _, ok := w.lines[path]; !ok && node.Raw.Length > 0 {
-		w.lines[path] = w.parser.Shape(node.Raw).Start.Line
+	if _, ok := w.lines.keys[path]; !ok && node.Raw.Length > 0 {
+		w.lines.keys[path] = w.lines.at(int(node.Raw.Offset))
 	}
 }
 

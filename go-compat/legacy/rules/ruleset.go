@@ -37,6 +37,9 @@ type Ruleset struct {
 // Hash is the SHA-256 of the file's bytes, in hex.
 func (r *Ruleset) Hash() string { return r.hash }
 
+// Source is the file's bytes. They must not be changed.
+func (r *Ruleset) Source() []byte { return r.source }
+
 // target says on whom a power-up is used.
 type target uint8
 

@@ -1,100 +1,108 @@
 package rules
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"treasurehunt.example/go-compat/rulesets"
 )
 
-// The lines of a good entry, and of a ruleset that has it at line 2 on.
-const (
-	goodHead = "name = \"a\"\nweight = 1\n"
-	goodSelf = goodHead + "target = \"self\"\n"
-)
+// vectors are rulesets with what both engines say of them; the Rust engine reads
+// them too.
+const vectors = "../../../tests/vectors/rulesets"
 
-func entry(lines string) string { return "# a ruleset\n[[power_up]]\n" + lines }
+// fault is where something is wrong.
+type fault struct {
+	Line int    `json:"line"`
+	Key  string `json:"key"`
+}
+
+func faultsOf(err error) (faults []fault) {
+	var wrong RulesetErrors
+	if errors.As(err, &wrong) {
+		for _, e := range wrong {
+			faults = append(faults, fault{e.Line, e.Key})
+		}
+	}
+	slices.SortFunc(faults, func(a, b fault) int { return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Key, b.Key)) })
+	return faults
+}
+
+func readVector(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 func TestEachErrorNamesFileLineAndKey(t *testing.T) {
-	timed := func(effect string) string { return entry(goodSelf + "effects = [{ " + effect + " }]\n") }
-	player := func(effect string) string {
-		return entry(goodHead + "target = \"player\"\neffects = [{ " + effect + " }]\n")
+	var refused map[string][]fault
+	if err := json.Unmarshal(readVector(t, vectors+"/refused.json"), &refused); err != nil {
+		t.Fatal(err)
 	}
-	const e0 = "power_up[0].effects[0]."
-	for name, test := range map[string]struct {
-		text string
-		line int
-		key  string
-	}{
-		"no TOML":                          {"[[power_up]", 1, ""},
-		"no power-up":                      {"", 1, "power_up"},
-		"17 power-ups":                     {strings.Repeat("[[power_up]]\n", 17), 1, "power_up"},
-		"over 64 KiB":                      {"#" + strings.Repeat("x", MaxRulesetBytes), 1, ""},
-		"unknown key":                      {entry("nmae = \"a\"\n"), 3, "power_up.nmae"},
-		"doubled key":                      {entry("name = \"a\"\nname = \"b\"\n"), 4, "name"},
-		"a key of the wrong type":          {entry("weight = \"x\"\n"), 3, "power_up.weight"},
-		"a number that is no integer":      {entry("weight = 1.5\n"), 3, "power_up.weight"},
-		"no name":                          {entry("weight = 1\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 2, "power_up[0].name"},
-		"a name of other letters":          {entry("name = \"Ä\"\nweight = 1\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 3, "power_up[0].name"},
-		"a name of 33":                     {entry("name = \"" + strings.Repeat("a", 33) + "\"\nweight = 1\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 3, "power_up[0].name"},
-		"a name twice":                     {timed(`kind = "cleanse"`) + "[[power_up]]\n" + goodSelf + "effects = [{ kind = \"cleanse\" }]\n", 8, "power_up[1].name"},
-		"no weight":                        {entry("name = \"a\"\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 2, "power_up[0].weight"},
-		"a weight of 0 throughout":         {entry("name = \"a\"\nweight = 0\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 4, "power_up[0].weight"},
-		"a sum of weights over 2^32":       {entry("name = \"a\"\nweight = 4294967296\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n[[power_up]]\nname = \"b\"\nweight = 1\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"), 9, "power_up[1].weight"},
-		"no target":                        {entry(goodHead + "effects = [{ kind = \"cleanse\" }]\n"), 2, "power_up[0].target"},
-		"an unknown target":                {entry(goodHead + "target = \"all\"\neffects = [{ kind = \"cleanse\" }]\n"), 5, "power_up[0].target"},
-		"no effect":                        {entry(goodSelf), 2, "power_up[0].effects"},
-		"5 effects":                        {entry(goodSelf + "effects = [" + strings.Repeat(`{ kind = "cleanse" }, `, 5) + "]\n"), 6, "power_up[0].effects"},
-		"an unknown kind":                  {timed(`kind = "nap"`), 6, e0 + "kind"},
-		"a duration on an instant kind":    {timed(`kind = "cleanse", duration_ms = 1`), 6, e0 + "duration_ms"},
-		"no duration on a timed one":       {timed(`kind = "cloak", stacking = "refresh"`), 6, e0 + "duration_ms"},
-		"a duration of 0":                  {timed(`kind = "cloak", stacking = "refresh", duration_ms = 0`), 6, e0 + "duration_ms"},
-		"a duration over 2^30":             {timed(`kind = "cloak", stacking = "refresh", duration_ms = 1073741825`), 6, e0 + "duration_ms"},
-		"a cooldown over 2^30":             {entry(goodSelf + "cooldown_ms = 1073741825\neffects = [{ kind = \"cleanse\" }]\n"), 6, "power_up[0].cooldown_ms"},
-		"a negative cooldown":              {entry(goodSelf + "cooldown_ms = -1\neffects = [{ kind = \"cleanse\" }]\n"), 6, "power_up[0].cooldown_ms"},
-		"no stacking":                      {timed(`kind = "cloak", duration_ms = 1`), 6, e0 + "stacking"},
-		"an unknown stacking":              {timed(`kind = "cloak", duration_ms = 1, stacking = "pile"`), 6, e0 + "stacking"},
-		"extend without max_ms":            {timed(`kind = "cloak", duration_ms = 1, stacking = "extend"`), 6, e0 + "max_ms"},
-		"stack without max_magnitude":      {timed(`kind = "cloak", duration_ms = 1, stacking = "stack"`), 6, e0 + "max_magnitude"},
-		"a duration over max_ms":           {timed(`kind = "cloak", duration_ms = 2, stacking = "extend", max_ms = 1`), 6, e0 + "duration_ms"},
-		"a magnitude over max_magnitude":   {timed(`kind = "speed", magnitude = 3, duration_ms = 2, stacking = "stack", max_magnitude = 2`), 6, e0 + "magnitude"},
-		"a magnitude over 255":             {timed(`kind = "loot", magnitude = 256, duration_ms = 2, stacking = "refresh"`), 6, e0 + "magnitude"},
-		"a max_magnitude over 255":         {timed(`kind = "loot", magnitude = 1, duration_ms = 2, stacking = "stack", max_magnitude = 256`), 6, e0 + "max_magnitude"},
-		"MAGNET over 16":                   {timed(`kind = "magnet", magnitude = 17, duration_ms = 2, stacking = "refresh"`), 6, e0 + "magnitude"},
-		"REVEAL over 16":                   {timed(`kind = "reveal", magnitude = 17`), 6, e0 + "magnitude"},
-		"STEAL over 100":                   {player(`kind = "steal", magnitude = 101`), 6, e0 + "magnitude"},
-		"SHIELD without a charge":          {timed(`kind = "shield", duration_ms = 2, stacking = "refresh"`), 6, e0 + "magnitude"},
-		"SPEED 0":                          {timed(`kind = "speed", magnitude = 0, duration_ms = 2, stacking = "refresh"`), 6, e0 + "magnitude"},
-		"a hostile effect on oneself":      {timed(`kind = "swap"`), 6, e0 + "kind"},
-		"REVEAL on another":                {player(`kind = "reveal", magnitude = 1`), 6, e0 + "kind"},
-		"two REVEALs":                      {timed("kind = \"reveal\", magnitude = 1 },\n { kind = \"reveal\", magnitude = 1"), 7, "power_up[0].effects[1].kind"},
-		"a radius without an area":         {entry(goodSelf + "radius = 1\neffects = [{ kind = \"cleanse\" }]\n"), 6, "power_up[0].radius"},
-		"an effect of its own table":       {entry(goodSelf + "[[power_up.effects]]\nkind = \"cleanse\"\n[[power_up.effects]]\nkind = \"nap\"\n"), 9, "power_up[0].effects[1].kind"},
-		"a key written with dots":          {entry(goodSelf + "effects = [{ kind = \"cleanse\" }]\nx.y = 1\n"), 7, "power_up.x.y"},
-		"a table that is no part of rules": {entry(goodSelf+"effects = [{ kind = \"cleanse\" }]\n") + "[other]\n", 7, "other"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := ParseRuleset("my.toml", []byte(test.text))
-			var wrong *RulesetError
-			if !errors.As(err, &wrong) {
-				t.Fatalf("got %v, want a RulesetError", err)
-			}
-			if wrong.File != "my.toml" || wrong.Line != test.line || wrong.Key != test.key {
-				t.Errorf("got %q, want line %d, key %s", err, test.line, test.key)
-			}
-			if !strings.HasPrefix(err.Error(), fmt.Sprintf("my.toml:%d: ", test.line)) {
-				t.Errorf("%q does not begin with file and line", err)
-			}
-		})
+	files, err := filepath.Glob(vectors + "/refused/*.toml")
+	if err != nil || len(files) != len(refused) {
+		t.Fatalf("%d files, %d in refused.json: %v", len(files), len(refused), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".toml")
+		_, err := ParseRuleset("my.toml", readVector(t, file))
+		if diff := gocmp.Diff(refused[name], faultsOf(err)); diff != "" {
+			t.Errorf("%s: %v\n%s", name, err, diff)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), fmt.Sprintf("my.toml:%d: ", refused[name][0].Line)) {
+			t.Errorf("%q does not begin with file and line", err)
+		}
 	}
 }
 
-func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
-	_, err := ParseRuleset("my.toml", []byte(entry("name = \"A\"\nweight = -1\ntarget = \"self\"\neffects = []\n")))
-	if n := strings.Count(err.Error(), "\n") + 1; n < 3 {
-		t.Errorf("%d problems told: %v", n, err)
+func TestWhatTheRulesAllowIsTaken(t *testing.T) {
+	files, err := filepath.Glob(vectors + "/accepted/*.toml")
+	ours, _ := filepath.Glob("../../rulesets/*.toml")
+	if err != nil || len(files) < 5 || len(ours) < 2 {
+		t.Fatalf("%d and %d files: %v", len(files), len(ours), err)
+	}
+	for _, file := range slices.Concat(files, ours) {
+		if _, err := ParseRuleset(file, readVector(t, file)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSizesAreBoundedAndComplaintsAreShort(t *testing.T) {
+	const good = "[[power_up]]\nname = \"a\"\nweight = 1\ntarget = \"self\"\neffects = [{ kind = \"cleanse\" }]\n"
+	padded := func(bytes int) string { return good + "#" + strings.Repeat("x", bytes-len(good)-1) }
+	if _, err := ParseRuleset("my.toml", []byte(padded(MaxRulesetBytes))); err != nil {
+		t.Error(err)
+	}
+	var many strings.Builder
+	for n := range 5000 {
+		fmt.Fprintf(&many, "key%d = 1\n", n)
+	}
+	for name, text := range map[string]string{
+		"one byte more":  padded(MaxRulesetBytes + 1),
+		"over 1 MiB":     padded(1<<20 + 1),
+		"many keys":      many.String(),
+		"a long key":     strings.Repeat("x", 60_000) + " = 1\n",
+		"a long name":    strings.Replace(good, "a", strings.Repeat("a", 60_000), 1),
+		"a huge number":  strings.Replace(good, "1", strings.Repeat("9", 60_000), 1),
+		"a deep nesting": "x = " + strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000),
+	} {
+		_, err := ParseRuleset("my.toml", []byte(text))
+		if len(faultsOf(err)) == 0 || len(err.Error()) > 8<<10 {
+			t.Errorf("%s: %.300v", name, err)
+		}
 	}
 }
 
