@@ -189,7 +189,7 @@ func TestAHuntIsCreatedOnceByConcurrentCallers(t *testing.T) {
 	if n := len(readAll(t, e)); n != 1 {
 		t.Errorf("%d records of one creation", n)
 	}
-	late, refusal := e.begin(&pb.CreateHuntRequest{HuntId: "a", Settings: testSettings()}, e.rulesets["classic"], 1)
+	late, refusal := e.begin(&pb.CreateHuntRequest{HuntId: "a", Settings: testSettings()}, BuiltInRulesets()["classic"], 1)
 	if refusal != nil || late != e.hunts.find("a") || len(readAll(t, e)) != 1 {
 		t.Error("one who looked before it was there, and came after, made it again")
 	}

@@ -29,7 +29,7 @@ type Config struct {
 // Engine keeps hunts in this process. It is safe for concurrent use.
 type Engine struct {
 	limits   Limits
-	rulesets Rulesets
+	rulesets atomic.Pointer[Rulesets] // of new hunts; never nil
 	clock    Clock
 	log      *slog.Logger
 
@@ -40,6 +40,7 @@ type Engine struct {
 	room     room
 	feed     feed
 	counters counters
+	reloads  reloads
 	calls    callPool
 
 	door    *gate.Gate         // every call is inside while it runs
@@ -56,16 +57,18 @@ var _ playerstate.Engine = (*Engine)(nil)
 func New(config Config) *Engine {
 	e := &Engine{
 		limits:   config.Limits.withDefaults(),
-		rulesets: config.Rulesets,
 		clock:    config.Clock,
 		log:      config.Logger,
 		claims:   claims{by: config.Claim},
 		counters: newCounters(),
+		reloads:  newReloads(),
 		door:     gate.New(),
 	}
-	if e.rulesets == nil {
-		e.rulesets = BuiltInRulesets()
+	rulesets := config.Rulesets
+	if rulesets == nil {
+		rulesets = BuiltInRulesets()
 	}
+	e.rulesets.Store(&rulesets)
 	if e.clock == nil {
 		e.clock = SystemClock()
 	}

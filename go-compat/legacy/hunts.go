@@ -21,7 +21,7 @@ func (e *Engine) CreateHunt(ctx context.Context, req *pb.CreateHuntRequest) (*pb
 	if f := playerstate.CheckCreateHunt(req); f != nil {
 		return nil, f
 	}
-	ruleset, known := e.rulesets.named(req.GetSettings().GetRuleset())
+	ruleset, known := e.rulesets.Load().named(req.GetSettings().GetRuleset())
 	if !known {
 		return nil, playerstate.Invalid("settings.ruleset", "this engine has no ruleset %q", req.GetSettings().GetRuleset())
 	}

@@ -18,6 +18,10 @@ const (
 	metricRefusals     = "legacy_refusals_total"
 	metricExpired      = "legacy_expired_total"
 	metricHuntPanics   = "legacy_hunt_panics_total"
+	metricRulesets     = "legacy_rulesets"
+	metricReloads      = "legacy_rules_reloads_total"
+	metricReloadFailed = "legacy_rules_reload_failed"
+	metricLastGood     = "legacy_rules_last_good_timestamp_seconds"
 	refusalReasonLabel = "reason"
 )
 
@@ -58,6 +62,8 @@ func (e *Engine) Metrics() []prometheus.Collector {
 	}
 	return []prometheus.Collector{
 		e.counters.vector, e.counters.expired, e.counters.panics,
+		e.reloads.results, e.reloads.failed, e.reloads.lastGood,
+		gauge(metricRulesets, "Rulesets that new hunts may name.", func() float64 { return float64(len(*e.rulesets.Load())) }),
 		gauge(metricHunts, "Hunts in memory, those that ended and are still kept included.", func() float64 {
 			return float64(e.room.hunts.Load())
 		}),

@@ -1,11 +1,13 @@
 package legacy
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"treasurehunt.example/go-compat/internal/filewatch"
 	"treasurehunt.example/go-compat/legacy/rules"
 	"treasurehunt.example/go-compat/rulesets"
 )
@@ -13,7 +15,11 @@ import (
 // defaultRuleset is the one of hunts that name none.
 const defaultRuleset = "classic"
 
-// Rulesets are the rulesets of new hunts, by name.
+// MaxRulesets is the most files that are taken from one directory.
+const MaxRulesets = 64
+
+// Rulesets are the rulesets of new hunts, by name. They do not change once an
+// engine has them: others take their place.
 type Rulesets map[string]*rules.Ruleset
 
 // BuiltInRulesets has "classic", as the build carries it.
@@ -26,22 +32,39 @@ func BuiltInRulesets() Rulesets {
 }
 
 // LoadRulesets reads each NAME.toml of a directory as ruleset NAME, beside the
-// built-in ones, which it may replace. It fails at the first file that is wrong.
+// built-in ones, which it may replace; hidden files are editors' own. It fails at
+// the first file that is wrong. Of the directory "" there are the built-in ones.
 func LoadRulesets(dir string) (Rulesets, error) {
-	all := BuiltInRulesets()
+	if dir == "" {
+		return BuiltInRulesets(), nil
+	}
+	return BuiltInRulesets().loadAgain(dir)
+}
+
+// loadAgain reads a directory that r came from. A file whose bytes are still the
+// same is the same ruleset.
+func (r Rulesets) loadAgain(dir string) (Rulesets, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("rulesets: %w", err)
 	}
+	all, files := BuiltInRulesets(), 0
 	for _, entry := range entries {
 		name, isRuleset := strings.CutSuffix(entry.Name(), ".toml")
-		if !isRuleset || entry.IsDir() {
+		if !isRuleset || strings.HasPrefix(name, ".") {
 			continue
 		}
+		if files++; files > MaxRulesets {
+			return nil, fmt.Errorf("rulesets: %s holds over %d, the limit", dir, MaxRulesets)
+		}
 		path := filepath.Join(dir, entry.Name())
-		data, err := os.ReadFile(path)
+		data, err := filewatch.Read(path, rules.MaxRulesetBytes)
 		if err != nil {
 			return nil, fmt.Errorf("rulesets: %w", err)
+		}
+		if known, has := r[name]; has && bytes.Equal(known.Source(), data) {
+			all[name] = known
+			continue
 		}
 		if all[name], err = rules.ParseRuleset(path, data); err != nil {
 			return nil, err

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
+
+	"treasurehunt.example/go-compat/internal/filewatch"
 )
 
 func flagText(percent any) string {
@@ -127,7 +129,7 @@ func TestAFileOrItsDirectoryThatIsDeletedAndMadeAgainIsFollowed(t *testing.T) {
 		replace(t, path, flagText(30+percent))
 		awaitPercent(t, f, float64(30+percent))
 	}
-	if took := time.Since(start); took > 2*look {
+	if took := time.Since(start); took > 2*filewatch.LookEvery {
 		t.Errorf("ten changes took %s", took)
 	}
 }

@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"github.com/open-feature/go-sdk/openfeature"
+
+	"treasurehunt.example/go-compat/internal/filewatch"
 )
+
+const fileBytesMax = 1 << 20
 
 // FileProvider is an OpenFeature provider of one number out of a file in flagd's
 // format, which it watches. While the file is bad its evaluations are errors; it
 // keeps no last good value, for [Flag] does so for every provider. An evaluation
 // is one atomic load. Safe for concurrent use.
 type FileProvider struct {
-	file    *watchedFile
+	path    string
 	key     string
 	loaded  atomic.Pointer[loaded]
 	events  chan openfeature.Event
@@ -38,7 +43,7 @@ var (
 // NewFileProvider provides the flag key out of the file at path. OpenFeature
 // starts and stops it.
 func NewFileProvider(path, key string) *FileProvider {
-	p := &FileProvider{file: newWatchedFile(path), key: key, events: make(chan openfeature.Event)}
+	p := &FileProvider{path: path, key: key, events: make(chan openfeature.Event)}
 	p.loaded.Store(&loaded{err: errNotRead})
 	return p
 }
@@ -53,7 +58,7 @@ func (p *FileProvider) Init(openfeature.EvaluationContext) error {
 	now := p.load()
 	p.loaded.Store(now)
 	p.running.Go(func() {
-		p.file.watch(ctx, func() { p.reload(ctx) })
+		filewatch.Directory(ctx, filepath.Dir(p.path), func() { p.reload(ctx) })
 	})
 	return now.err
 }
@@ -78,13 +83,13 @@ func (p *FileProvider) Metadata() openfeature.Metadata {
 func (p *FileProvider) Hooks() []openfeature.Hook { return nil }
 
 func (p *FileProvider) load() *loaded {
-	text, err := p.file.read()
+	text, err := filewatch.Read(p.path, fileBytesMax)
 	if err != nil {
 		return &loaded{err: err}
 	}
 	number, err := parseFlagd(text, p.key)
 	if err != nil {
-		return &loaded{err: fmt.Errorf("%s: %w", p.file.path, err)}
+		return &loaded{err: fmt.Errorf("%s: %w", p.path, err)}
 	}
 	return &loaded{number: number}
 }

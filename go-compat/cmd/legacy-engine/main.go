@@ -38,7 +38,7 @@ func main() {
 			program.Strings(&s.listen, "listen", []string{"tcp:127.0.0.1:7104"},
 				"where to serve; may be given again", program.Each(program.Address())),
 			program.String(&s.rules, "rules", "",
-				"a directory of rulesets, NAME.toml each, beside the built-in classic"),
+				"a directory of rulesets, NAME.toml each, beside the built-in classic; read again when it changes, and on SIGHUP"),
 			program.String(&s.claim, "claim", claimRouter,
 				"who gives hunts their epochs: the ledger of a router, or with auto this engine by itself",
 				program.OneOf(claimRouter, claimAuto)),
@@ -54,6 +54,7 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 		return err
 	}
 	engine := legacy.New(config)
+	program.OnReload(ctx, engine.FollowRulesets(s.rules))
 	defer func() { // by now no call is in hand: Serve waited for them, or cut them off
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.DrainWithin)
 		defer cancel()
@@ -87,9 +88,6 @@ func (s *settings) engine(p *program.Process) (legacy.Config, error) {
 	config := legacy.Config{Logger: p.Log, Claim: legacy.ClaimRouter}
 	if s.claim == claimAuto {
 		config.Claim = legacy.ClaimAuto
-	}
-	if s.rules == "" {
-		return config, nil
 	}
 	rulesets, err := legacy.LoadRulesets(s.rules)
 	if err != nil {

@@ -31,10 +31,10 @@ func (s *settings) openShard(ctx context.Context, p *program.Process) (*shard, e
 		return nil, err
 	}
 	if s.sidecar == "" {
-		old := newLegacy(p, legacy.Config{Claim: legacy.ClaimAuto, Rulesets: rulesets})
+		old := s.newLegacy(ctx, p, legacy.Config{Claim: legacy.ClaimAuto, Rulesets: rulesets})
 		return &shard{engine: old, legacy: old}, nil
 	}
-	old := newLegacy(p, legacy.Config{Claim: legacy.ClaimRouter, Rulesets: rulesets})
+	old := s.newLegacy(ctx, p, legacy.Config{Claim: legacy.ClaimRouter, Rulesets: rulesets})
 	both, err := s.openRouter(ctx, p, old)
 	if err != nil {
 		return nil, errors.Join(err, old.Close(ctx))
@@ -42,9 +42,10 @@ func (s *settings) openShard(ctx context.Context, p *program.Process) (*shard, e
 	return &shard{engine: both, legacy: old, failed: both.Failed(), why: both.Err}, nil
 }
 
-func newLegacy(p *program.Process, config legacy.Config) *legacy.Engine {
+func (s *settings) newLegacy(ctx context.Context, p *program.Process, config legacy.Config) *legacy.Engine {
 	config.Logger = p.Log
 	engine := legacy.New(config)
+	program.OnReload(ctx, engine.FollowRulesets(s.rules))
 	p.Metrics.MustRegister(engine.Metrics()...)
 	return engine
 }
@@ -94,9 +95,6 @@ func ledgerExit(err error) error {
 }
 
 func (s *settings) rulesets() (legacy.Rulesets, error) {
-	if s.rules == "" {
-		return legacy.BuiltInRulesets(), nil
-	}
 	rulesets, err := legacy.LoadRulesets(s.rules)
 	if err != nil {
 		return nil, program.Exit(program.ExitData, "%w", err)

@@ -33,7 +33,7 @@ func (s *settings) table() []program.Setting {
 			"where the old engine's own feed is served, over gRPC; may be given again", program.Each(program.Address())),
 		program.String(&s.http, "http", "127.0.0.1:8101", "where the JSON API is served", program.Given(), program.Address()),
 		program.String(&s.rules, "rules", "",
-			"a directory of rulesets for the old engine, NAME.toml each, beside the built-in classic"),
+			"a directory of rulesets for the old engine, NAME.toml each, beside the built-in classic; read again when it changes, and on SIGHUP"),
 		program.String(&s.sidecar, "sidecar", "", "where the sidecar is; without it the old engine runs alone", program.Address()),
 		program.String(&s.sidecarDataDir, "sidecar-data-dir", "",
 			"where the sidecar of this host keeps its data; the ledger has to lie elsewhere"),

@@ -1,65 +1,56 @@
-package rollout
+// Package filewatch reads files that others replace at any moment, and says when
+// that may have happened.
+//
+// What is watched is a directory: editors rename a new file into place, and a
+// Kubernetes ConfigMap swaps a symlink beside it, so the file that is there now
+// will be another one.
+package filewatch
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-const (
-	fileBytesMax = 1 << 20
-	// settle gathers the events of one change: an editor makes several. It is not
-	// prolonged by further ones, so that a file that changes all the time is read too.
-	settle = 20 * time.Millisecond
-	// look is how often the file is read although nothing was heard of it: for
-	// file systems without events, and for a directory that was replaced.
-	look = 2 * time.Second
-)
+// settle gathers the events of one change: an editor makes several. It is not
+// prolonged by further ones, so that a file that changes all the time is read too.
+const settle = 20 * time.Millisecond
 
-// watchedFile is a file that others replace at any moment. What is watched is its
-// directory: editors rename a new file into place, and a Kubernetes ConfigMap
-// swaps a symlink beside it, so the file that is there now will be another one.
-type watchedFile struct {
-	path string
-	dir  string
-}
+// LookEvery is how often a directory is looked at although nothing was heard of
+// it: for file systems without events, and for a directory that was replaced.
+const LookEvery = 2 * time.Second
 
-func newWatchedFile(path string) *watchedFile {
-	return &watchedFile{path: path, dir: filepath.Dir(path)}
-}
-
-// read takes the whole file, at most 1 MiB.
-func (w *watchedFile) read() ([]byte, error) {
-	info, err := os.Stat(w.path)
+// Read takes a whole file of at most so many bytes.
+func Read(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // a pipe would make the reader wait for ever
-		return nil, fmt.Errorf("%s is no regular file", w.path)
+		return nil, fmt.Errorf("%s is no regular file", path)
 	}
-	file, err := os.Open(w.path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, fileBytesMax+1))
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > fileBytesMax {
-		return nil, fmt.Errorf("%s has more than %d bytes", w.path, fileBytesMax)
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
 	}
 	return text, nil
 }
 
-// watch calls changed at once, soon after anything happens in the directory, and
-// now and then besides, until ctx is over.
-func (w *watchedFile) watch(ctx context.Context, changed func()) {
+// Directory calls changed at once, soon after anything happens in a directory,
+// and now and then besides, until ctx is over.
+func Directory(ctx context.Context, dir string, changed func()) {
 	var events <-chan fsnotify.Event
 	var lost <-chan error
 	follow := func() {}
@@ -67,9 +58,9 @@ func (w *watchedFile) watch(ctx context.Context, changed func()) {
 		defer watcher.Close()
 		events, lost = watcher.Events, watcher.Errors
 		// The directory that is at the path now; one that is missing, next time.
-		follow = func() { _ = watcher.Add(w.dir) }
+		follow = func() { _ = watcher.Add(dir) }
 	}
-	poll := time.NewTicker(look)
+	poll := time.NewTicker(LookEvery)
 	defer poll.Stop()
 	var settled <-chan time.Time
 	follow()

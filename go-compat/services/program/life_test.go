@@ -118,6 +118,29 @@ func TestAProgramThatDoesNotDrainIsEndedInTime(t *testing.T) {
 	}
 }
 
+func TestSIGHUPReloadsAndEndsNothing(t *testing.T) {
+	started, reloaded := make(chan bool), make(chan bool)
+	_, code := life(t, func(ctx context.Context, _ *Process) error {
+		OnReload(ctx, func() { reloaded <- true })
+		started <- true
+		<-ctx.Done()
+		return nil
+	})
+	<-started
+	for range 2 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		<-reloaded
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-code; got != ExitOK {
+		t.Errorf("exit code %d", got)
+	}
+}
+
 func TestTheErrorOfAProgramDecidesItsExitCode(t *testing.T) {
 	for want, err := range map[int]error{
 		ExitFailure:    errors.New("broken"),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,7 @@ func (s *settings) origin(name string) string {
 
 func tomlValue(value pflag.Value) string {
 	if list, ok := value.(pflag.SliceValue); ok {
-		items := list.GetSlice()
+		items := slices.Clone(list.GetSlice()) // it is the setting itself
 		for i, item := range items {
 			items[i] = quote(item)
 		}
