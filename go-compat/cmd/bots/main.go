@@ -8,8 +8,8 @@ import (
 	"time"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/legacy"
 	"treasurehunt.example/go-compat/legacy/rules"
-	"treasurehunt.example/go-compat/rulesets"
 	"treasurehunt.example/go-compat/services/bots"
 	"treasurehunt.example/go-compat/services/program"
 	"treasurehunt.example/go-compat/sidecar"
@@ -17,7 +17,7 @@ import (
 
 func main() {
 	var config bots.Config
-	var router, report string
+	var router, report, rulesDir string
 	var length time.Duration
 	program.Program{
 		Name:  "bots",
@@ -27,6 +27,7 @@ func main() {
 		Settings: []program.Setting{
 			program.String(&router, "router", "tcp:127.0.0.1:7101", "the router's gRPC server", program.Address()),
 			program.String(&config.Matchmaker, "matchmaker", "127.0.0.1:8101", "host:port of the matchmaker's JSON API", program.Given()),
+			program.String(&rulesDir, "rules", "", "the directory of rulesets that the engines have, NAME.toml each, beside the built-in classic"),
 			program.Uint64(&config.Seed, "seed", 1, "what the players' decisions come from"),
 			program.Int(&config.Players, "players", 5000, "players at once", program.Between(1, 1_000_000)),
 			program.Int(&config.Party, "party", 5, "players who ask for a hunt together", program.Between(1, 100)),
@@ -40,6 +41,9 @@ func main() {
 		Run: func(ctx context.Context, p *program.Process) error {
 			config.Log = p.Log
 			config.Progress = func(line string) { fmt.Fprintln(os.Stdout, line) }
+			if err := learn(&config, rulesDir); err != nil {
+				return program.Exit(program.ExitData, "%w", err)
+			}
 			return run(ctx, p, config, router, report, length)
 		},
 	}.Main()
@@ -51,12 +55,6 @@ func run(ctx context.Context, p *program.Process, config bots.Config, router, re
 		return err
 	}
 	config.Engine = client
-	if config.Ruleset, err = bots.ParseRuleset(rulesets.Classic()); err != nil {
-		return err
-	}
-	if config.Walkthrough, err = walkthrough(); err != nil {
-		return err
-	}
 	p.Ready.Started()
 	enough := ctx
 	if length > 0 {
@@ -75,16 +73,26 @@ func run(ctx context.Context, p *program.Process, config bots.Config, router, re
 	return client.Close(closing)
 }
 
-// walkthrough computes a hunt's beginning: where everything lies follows from its settings.
-func walkthrough() (bots.Walkthrough, error) {
-	classic, err := rules.ParseRuleset("classic.toml", rulesets.Classic())
+// learn gives the bots the rulesets: what their power-ups do, and how a hunt
+// begins, for where everything lies follows from its settings.
+func learn(config *bots.Config, dir string) error {
+	known, err := legacy.LoadRulesets(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return func(huntID string, settings *pb.HuntSettings) (*pb.HuntSnapshot, error) {
-		if name := settings.GetRuleset(); name != "" && name != "classic" {
-			return nil, fmt.Errorf("hunt %s is of ruleset %q; bots know only classic", huntID, name)
+	known[""] = known["classic"] // hunts that name none
+	config.Rulesets = make(map[string]bots.Ruleset)
+	for name, ruleset := range known {
+		if config.Rulesets[name], err = bots.ParseRuleset(ruleset.Source()); err != nil {
+			return err
 		}
-		return rules.Create(huntID, settings, classic, 1, 0).Snapshot(), nil
-	}, nil
+	}
+	config.Walkthrough = func(huntID string, settings *pb.HuntSettings) (*pb.HuntSnapshot, error) {
+		ruleset, has := known[settings.GetRuleset()]
+		if !has {
+			return nil, fmt.Errorf("hunt %s is of ruleset %q, which is not in --rules", huntID, settings.GetRuleset())
+		}
+		return rules.Create(huntID, settings, ruleset, 1, 0).Snapshot(), nil
+	}
+	return nil
 }

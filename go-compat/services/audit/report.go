@@ -32,6 +32,7 @@ type Report struct {
 // Hunt is one hunt of a report.
 type Hunt struct {
 	ID      string   `json:"hunt_id"`
+	Ruleset string   `json:"ruleset,omitempty"`
 	Players []Player `json:"players"`
 }
 
@@ -51,6 +52,15 @@ type Player struct {
 	Final bool `json:"final"`
 	// Unheard are commands whose fate was never learned.
 	Unheard int `json:"unheard"`
+}
+
+// HuntsByRuleset counts the hunts of each ruleset.
+func (r *Report) HuntsByRuleset() map[string]int {
+	hunts := make(map[string]int)
+	for i := range r.Hunts {
+		hunts[r.Hunts[i].Ruleset]++
+	}
+	return hunts
 }
 
 // Mark is one applied command in a sum of marks: XXH64 over request_id and

@@ -30,7 +30,7 @@ type Config struct {
 	Engine      playerstate.Commander // a client of the router's server
 	Matchmaker  string                // host:port of its JSON API
 	Walkthrough Walkthrough
-	Ruleset     Ruleset
+	Rulesets    map[string]Ruleset // by name; "" is one too
 
 	Seed    uint64
 	Players int           // in all, at once
@@ -83,7 +83,7 @@ func (f *Fleet) Run(ctx, enough context.Context) *audit.Report {
 	}()
 	gathered := newReporter(f.config.Seed)
 	for r := range results {
-		gathered.add(r.huntID, r.player)
+		gathered.add(r.hunt, r.player)
 	}
 	close(playing)
 	report := gathered.report()
@@ -115,7 +115,7 @@ func (f *Fleet) newParty(first, size int) *party {
 
 // result is what one player of a hunt saw of it.
 type result struct {
-	huntID string
+	hunt   *hunt
 	player audit.Player
 }
 
@@ -153,7 +153,7 @@ func (f *Fleet) playHunt(ctx context.Context, p *party, h *hunt, results chan<- 
 			if h.err == nil {
 				played = f.seat(h, player, random).play(ctx)
 			}
-			results <- result{h.id, played}
+			results <- result{h, played}
 		})
 	}
 	seats.Wait()
@@ -165,7 +165,7 @@ func (f *Fleet) seat(h *hunt, player uint64, random *rand.Rand) *seat {
 		hunt:   h,
 		player: player,
 		brain: &brain{
-			player: player, terrain: h.terrain, ruleset: f.config.Ruleset, random: random,
+			player: player, terrain: h.terrain, ruleset: f.config.Rulesets[h.ruleset], random: random,
 		},
 		engine: f.config.Engine, ids: f.ids, tally: f.tally,
 		think: f.config.Think, patient: f.config.Patient,

@@ -14,6 +14,7 @@ type hunt struct {
 	id      string
 	parties int // sitting in it; guarded by the fleet's mu
 	opened  sync.Once
+	ruleset string // its name; set with terrain, before anybody plays
 	terrain *terrain
 	endsAt  time.Time
 	err     error
@@ -32,6 +33,7 @@ func (h *hunt) open(ctx context.Context, engine playerstate.Commander, walkthrou
 			return
 		}
 		h.endsAt = time.UnixMilli(answer.GetEndsAtMs())
+		h.ruleset = answer.GetSettings().GetRuleset()
 		var start *pb.HuntSnapshot
 		if start, h.err = walkthrough(h.id, answer.GetSettings()); h.err == nil {
 			h.terrain = newTerrain(start)

@@ -19,11 +19,11 @@ func newReporter(seed uint64) *reporter {
 	return &reporter{hunts: make(map[string]*audit.Hunt), out: audit.Report{Seed: seed}}
 }
 
-func (r *reporter) add(huntID string, player audit.Player) {
-	h := r.hunts[huntID]
+func (r *reporter) add(hunt *hunt, player audit.Player) {
+	h := r.hunts[hunt.id]
 	if h == nil {
-		h = &audit.Hunt{ID: huntID}
-		r.hunts[huntID] = h
+		h = &audit.Hunt{ID: hunt.id, Ruleset: hunt.ruleset}
+		r.hunts[hunt.id] = h
 	}
 	h.Players = append(h.Players, player)
 	r.out.Unheard += player.Unheard

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"treasurehunt.example/go-compat/services/audit"
 )
@@ -24,6 +26,10 @@ func (d *demo) audit(ctx context.Context, report *audit.Report) error {
 		return err
 	}
 	fmt.Fprint(d.Out, "\n", result)
+	hunts := report.HuntsByRuleset()
+	for _, ruleset := range slices.Sorted(maps.Keys(hunts)) {
+		fmt.Fprintf(d.Out, "  %d hunts by the ruleset %s\n", hunts[ruleset], ruleset)
+	}
 	if !result.Clean() {
 		return ErrAudit
 	}

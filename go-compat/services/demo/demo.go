@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"treasurehunt.example/go-compat/rulesets"
 	"treasurehunt.example/go-compat/services/audit"
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -70,6 +71,9 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err := os.MkdirAll(config.Dir, 0o755); err != nil {
 		return err
 	}
+	if err := writeRules(rulesDir(config)); err != nil {
+		return err
+	}
 	d := &demo{Config: config, config: shardConfig(config), report: filepath.Join(config.Dir, "bots-report.json")}
 	fmt.Fprintf(d.Out, "starting a shard: sidecar, matchmaker with its router, stat aggregator; logs in %s\n", filepath.Join(d.Dir, "logs"))
 	starting, cancel := context.WithTimeout(ctx, startLimit)
@@ -93,19 +97,33 @@ func Run(ctx context.Context, config Config) (err error) {
 	return err
 }
 
+// rulesDir holds the rulesets beside classic. Both engines and the bots read it, and
+// an edit in there is for the next hunts.
+func rulesDir(config Config) string { return filepath.Join(config.Dir, "rules") }
+
+func writeRules(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "frenzy.toml"), rulesets.Frenzy(), 0o644)
+}
+
 func shardConfig(config Config) localshard.Config {
+	rules := []string{"--rules", rulesDir(config)}
 	return localshard.Config{
 		BinDir:  config.BinDir,
 		Dir:     config.Dir,
 		Percent: config.Phases[0].Percent,
 		Args: map[string][]string{
-			"matchmaker": {
+			"player-state": rules,
+			"matchmaker": append([]string{
+				"--hunt-ruleset", "classic,frenzy",
 				"--hunt-width", "16", "--hunt-height", "16", "--hunt-treasures", "110", "--hunt-caches", "110",
 				"--hunt-duration", config.Hunts.String(),
 				"--hunt-players-min", "5", "--hunt-players-max", fmt.Sprint(huntPlayers), "--hunt-wait-max", "1s",
 				"--window-initial", "500", "--window-growth", "500", "--region-relax-after", "2s",
-			},
-			"bots": {"--drain-within", (config.Hunts + endSlack).String()},
+			}, rules...),
+			"bots": append([]string{"--drain-within", (config.Hunts + endSlack).String()}, rules...),
 		},
 	}
 }
@@ -118,7 +136,7 @@ func (d *demo) play(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.Out, "%d bots from seed %d ask the matchmaker for hunts of %d players and %s\n\n", d.Players, d.Seed, huntPlayers, d.Hunts)
+	fmt.Fprintf(d.Out, "%d bots from seed %d ask the matchmaker for hunts of %d players and %s, by the rulesets classic and frenzy in turn\n\n", d.Players, d.Seed, huntPlayers, d.Hunts)
 	shown := &table{out: d.Out, terminal: d.Terminal}
 	for _, phase := range d.Phases {
 		if err := d.shard.SetPercent(phase.Percent); err != nil {
@@ -189,8 +207,10 @@ look around:
   curl -s http://%[4]s/metrics | grep ^player_state_   # the sidecar
   grpcurl -plaintext %[5]s list                        # the sidecar's services; `+"`make tools`"+` puts grpcurl into .tools/bin
   %[6]s   # the flag: change the number, and new hunts follow
+  %[7]s   # a ruleset: change it, and new hunts of both engines follow
 
-`, d.shard.AggregatorHTTP, d.shard.MatchmakerHTTP, d.shard.Matchmaker.Admin, d.shard.Sidecar.Admin, d.shard.SidecarAddr, d.shard.FlagFile())
+`, d.shard.AggregatorHTTP, d.shard.MatchmakerHTTP, d.shard.Matchmaker.Admin, d.shard.Sidecar.Admin, d.shard.SidecarAddr, d.shard.FlagFile(),
+		filepath.Join(rulesDir(d.Config), "frenzy.toml"))
 }
 
 // linger leaves the shard running until ctx is over, if that was asked for.

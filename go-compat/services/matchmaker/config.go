@@ -1,6 +1,7 @@
 package matchmaker
 
 import (
+	"errors"
 	"time"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
@@ -26,8 +27,8 @@ type Config struct {
 
 	Width, Height, Treasures, Caches int
 	Duration                         time.Duration
-	Ruleset                          string
-	Seed                             uint64 // 0: every hunt's seed is random
+	Rulesets                         []string // that hunts play by, in turn
+	Seed                             uint64   // 0: every hunt's seed is random
 }
 
 // Settings is the matchmaker's table of settings. Reading it fills c.
@@ -65,7 +66,8 @@ func (c *Config) Settings() []program.Setting {
 		program.Int(&c.Caches, "hunt-caches", 300, "caches of a hunt, at most half of its cells", program.Between(0, playerstate.MaxPlaced)),
 		program.Duration(&c.Duration, "hunt-duration", 10*time.Minute,
 			"how long a hunt takes", program.Between(time.Second, playerstate.MaxDurationMs*time.Millisecond)),
-		program.String(&c.Ruleset, "hunt-ruleset", "classic", "ruleset of a hunt", program.Given()),
+		program.Strings(&c.Rulesets, "hunt-ruleset", []string{"classic"}, "ruleset of a hunt; may be given again, and hunts then take them in turn",
+			program.Each(program.Given())),
 		program.Uint64(&c.Seed, "seed", 0, "the hunts' seeds follow from it, so that they can be had again; 0 for random ones"),
 	}
 }
@@ -75,14 +77,19 @@ func (c *Config) Check() error {
 	if err := c.Rules.Check(); err != nil {
 		return err
 	}
-	if failure := playerstate.CheckSettings(c.huntSettings(0)); failure != nil {
-		return failure
+	if len(c.Rulesets) == 0 {
+		return errors.New("--hunt-ruleset must name one ruleset at least")
+	}
+	for _, ruleset := range c.Rulesets {
+		if failure := playerstate.CheckSettings(c.huntSettings(0, ruleset)); failure != nil {
+			return failure
+		}
 	}
 	return nil
 }
 
 // huntSettings are the settings of a new hunt.
-func (c *Config) huntSettings(seed uint64) *pb.HuntSettings {
+func (c *Config) huntSettings(seed uint64, ruleset string) *pb.HuntSettings {
 	return &pb.HuntSettings{
 		Seed:       seed,
 		Width:      uint32(c.Width),
@@ -91,6 +98,6 @@ func (c *Config) huntSettings(seed uint64) *pb.HuntSettings {
 		Caches:     uint32(c.Caches),
 		MaxPlayers: uint32(c.Rules.PlayersMax),
 		DurationMs: uint64(c.Duration.Milliseconds()),
-		Ruleset:    c.Ruleset,
+		Ruleset:    ruleset,
 	}
 }

@@ -33,6 +33,7 @@ type Matchmaker struct {
 	hunts    *hunts
 	placing  int // placements in hand
 	nextSeed func() uint64
+	formed   int             // groups so far: whose turn of the rulesets it is
 	pauses   backoff.BackOff // after placements that failed
 	resume   time.Time       // no group is formed before
 
@@ -131,9 +132,11 @@ func (m *Matchmaker) claim(group matching.Group, now time.Time) *placement {
 	for _, t := range tickets {
 		p.players = append(p.players, t.Players...)
 	}
+	ruleset := m.config.Rulesets[m.formed%len(m.config.Rulesets)]
+	m.formed++
 	p.hunt = Hunt{
 		ID: newID("hunt"), State: Running, Region: group[0].Region, Skill: group[0].Skill,
-		Players: len(p.players), Settings: m.config.huntSettings(m.nextSeed()),
+		Players: len(p.players), Settings: m.config.huntSettings(m.nextSeed(), ruleset),
 		StartsAt: now, EndsAt: now.Add(m.config.Duration), // until its engine says so exactly
 	}
 	return p

@@ -173,6 +173,28 @@ func TestDoneTicketsAreKeptUpToTheLimit(t *testing.T) {
 	})
 }
 
+func TestHuntsTakeTheirRulesetsInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := testConfig(t)
+		config.Rulesets = []string{"classic", "frenzy"}
+		m := start(t, config, newFakeEngine())
+		taken := map[string]int{}
+		for n := range uint64(6) {
+			ticket := open(t, m, 2*n+1)
+			open(t, m, 2*n+2)
+			time.Sleep(config.Rules.WaitMax + time.Second)
+			hunt, err := m.hunt(now(t, m, ticket).HuntID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken[hunt.Settings.GetRuleset()]++
+		}
+		if taken["classic"] != 3 || taken["frenzy"] != 3 {
+			t.Errorf("%v, want three of each", taken)
+		}
+	})
+}
+
 func TestHuntsOverTheLimitWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := testConfig(t)
