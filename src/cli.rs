@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{
@@ -43,8 +43,27 @@ pub enum Command {
 /// What `rules` can do.
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
-    /// Say whether a ruleset file would be taken, and if not, why: exit code 65.
-    Check { file: PathBuf },
+    /// Say whether ruleset files would be taken, and if not, all that is wrong with each: exit code 65.
+    Check {
+        /// Files to look at; - is standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The form of what is said, on standard output.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: RulesOutput,
+    },
+    /// Print the JSON Schema of ruleset files, for editors.
+    Schema,
+}
+
+/// What `rules check` writes.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum RulesOutput {
+    /// A line a file, or a line a fault: FILE:LINE: KEY: what was found, and what is taken.
+    #[default]
+    Text,
+    /// One array with an object a file, for CI.
+    Json,
 }
 
 /// What `config` can do.

@@ -39,8 +39,13 @@ fn run(command: Command) -> Result<(), Exit> {
             eprintln!("{}", line.map_err(|err| Exit::runtime(err.to_string()))?);
             Ok(())
         }
-        Command::Rules(RulesCommand::Check { file }) => {
-            println!("{}", rules::check(&file)?);
+        Command::Rules(RulesCommand::Check { files, output }) => {
+            let report = rules::check(&files);
+            print!("{}", report.write(output));
+            report.exit()
+        }
+        Command::Rules(RulesCommand::Schema) => {
+            print!("{}", rules::schema());
             Ok(())
         }
         Command::Config(ConfigCommand::Print(args)) => {

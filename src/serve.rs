@@ -20,6 +20,7 @@ use crate::{
         player_state_service_server::PlayerStateServiceServer,
     },
     readiness::{Readiness, State},
+    reload::Reload,
     rpc::Services,
     shard::{Limits, Rulesets, Shard},
     telemetry::{Metrics, Telemetry},
@@ -53,8 +54,10 @@ pub fn serve(settings: &Settings) -> Result<(), Exit> {
 async fn live(settings: &Settings) -> Result<(), Exit> {
     let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new());
+    let reload = Reload::new(settings.rules.clone())?;
     let shard = Arc::new(shard(settings, &metrics)?);
     let sweep = tokio::spawn(Arc::clone(&shard).sweep());
+    tokio::spawn(reload.run(Arc::clone(&shard)));
     let (health, health_service) = tonic_health::server::health_reporter();
     let readiness = Readiness::new(health, Arc::clone(&metrics));
     readiness.set(State::Starting).await;

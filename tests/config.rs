@@ -199,7 +199,7 @@ fn a_ruleset_is_checked_without_starting_anything() {
     fs::write(&bad, "[[power_up]]\nname = \"x\"\nwait = 1\n").expect("written");
     let bad = bad.display().to_string();
     for file in [bad.as_str(), "/no/such/file.toml"] {
-        let (code, _, said) = run(&["rules", "check", file]);
+        let (code, said, _) = run(&["rules", "check", file]);
         assert_eq!(code, Some(65));
         assert!(said.contains(file), "{said}");
     }

@@ -109,7 +109,7 @@ settings! {
     data_dir: Option<PathBuf> = "";
     /// What an answer promises about a crash. Only `none` for now: hunts live in memory.
     durability: Durability = "none";
-    /// A directory of rulesets, NAME.toml each, beside the built-in `classic`.
+    /// A directory of rulesets, NAME.toml each, beside the built-in `classic`; read again when it changes, and on SIGHUP.
     rules: Option<PathBuf> = "";
     /// Who says which hunts are owned: the router with its ledger, or this engine by itself.
     claim: Claim = "router";

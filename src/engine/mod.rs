@@ -90,7 +90,7 @@ pub use self::{
         Ended, Impact, ImpactResult, Outcome, PlayerSummary, Refusal, Rejection, Standing,
         Treasure, Verdict,
     },
-    ruleset::{EffectKind, POWER_UPS_MAX, RULESET_BYTES_MAX, Ruleset, RulesetError},
+    ruleset::{EffectKind, Fault, POWER_UPS_MAX, RULESET_BYTES_MAX, Ruleset, RulesetError},
     settings::{
         DURATION_MS_MAX, PLAYERS_PRESENT_MAX, SIDE_CELLS_MAX, SPOTS_MAX, Settings, SettingsError,
     },

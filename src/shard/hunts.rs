@@ -121,10 +121,11 @@ impl Shard {
     }
 
     fn ruleset(&self, settings: &Settings) -> Result<Arc<Ruleset>, CreateRefused> {
-        let found = self.rulesets.find(&settings.ruleset);
+        let rulesets = self.rulesets.load();
+        let found = rulesets.find(&settings.ruleset);
         found.ok_or_else(|| CreateRefused::Ruleset {
             asked: settings.ruleset.clone(),
-            known: self.rulesets.names().map(str::to_owned).collect(),
+            known: rulesets.names().map(str::to_owned).collect(),
         })
     }
 

@@ -21,13 +21,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use prost::Message as _;
 use tokio::{sync::watch, time::timeout_at};
 
 pub use self::{
     claims::ClaimError,
     hunts::{CreateRefused, HuntRefused},
-    rulesets::{RULESETS_MAX, Rulesets, RulesetsError, read_ruleset},
+    rulesets::{Changes, RULESETS_MAX, Rulesets, RulesetsError, ruleset_bytes},
     time::CallTime,
 };
 use self::{claims::Claims, gone::GoneIds, placed::Placed, tally::Counters, time::Clock};
@@ -86,7 +87,8 @@ impl From<&Settings> for Limits {
 pub struct Shard {
     hunts: Directory,
     journal: Arc<dyn Journal>,
-    rulesets: Rulesets,
+    /// What new hunts may name. Swapped as a whole, and read without a lock.
+    rulesets: ArcSwap<Rulesets>,
     claims: Claims,
     clock: Clock,
     limits: Limits,
@@ -109,7 +111,7 @@ impl Shard {
         Self {
             hunts: Directory::new(limits.held),
             journal,
-            rulesets,
+            rulesets: ArcSwap::from_pointee(rulesets),
             claims: Claims::new(claim),
             clock: Clock::start(),
             limits,
@@ -134,6 +136,16 @@ impl Shard {
     /// What the shard counts.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The rulesets that new hunts may name now.
+    pub fn rulesets(&self) -> Arc<Rulesets> {
+        self.rulesets.load_full()
+    }
+
+    /// Puts others in their place, all at once. Hunts that are here keep what they began with.
+    pub fn replace_rulesets(&self, rulesets: Rulesets) {
+        self.rulesets.store(Arc::new(rulesets));
     }
 
     /// Lets readers that wait for news go, now and from here on. Work in hand ends.

@@ -134,6 +134,14 @@ metrics! {
     player_state_feed_behind_records: IntGauge [] in "records";
     /// Answers of ReadRecords that told a reader of a gap.
     player_state_feed_gaps_total: IntCounter [] in "answers";
+    /// Reloads of the rulesets: taken, failed (each problem once) or, where SIGHUP asked, unchanged.
+    player_state_rules_reloads_total: IntCounterVec ["result"] in "reloads";
+    /// 1 while the rulesets on disk cannot be taken, and the last good ones hold.
+    player_state_rules_reload_failed: IntGauge [] in "0 or 1";
+    /// When the rulesets on disk were last good, in Unix time: how old a failure is. 0 without --rules.
+    player_state_rules_last_good_timestamp_seconds: IntGauge [] in "seconds";
+    /// Rulesets that new hunts may name.
+    player_state_rulesets: IntGauge [] in "rulesets";
     /// 1 while /readyz says so.
     player_state_ready: IntGauge [] in "0 or 1";
     /// Always 1; the labels say what runs.

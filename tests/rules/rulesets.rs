@@ -1,6 +1,13 @@
 //! Which rulesets are taken, and what is said of those that are not.
 
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
 use player_state::engine::{Ruleset, RulesetError};
+use serde::Deserialize;
 
 /// One power-up with these lines, and one effect with these keys.
 fn ruleset(lines: &str, effect: &str) -> String {
@@ -11,14 +18,17 @@ fn parse(text: &str) -> Result<Ruleset, RulesetError> {
     Ruleset::parse("example.toml", text.as_bytes())
 }
 
-/// Checks that a ruleset is refused for this key, on this line.
+/// Checks that a ruleset is refused for this key alone, on this line. The tables around the key are left out.
 fn refused(text: &str, line: usize, key: &str) {
     let error = parse(text)
         .err()
         .unwrap_or_else(|| panic!("taken:\n{text}"));
+    let [fault] = &error.faults[..] else {
+        panic!("{error}\n{text}");
+    };
     assert_eq!(
-        (error.line, error.key.as_str()),
-        (line, key),
+        (fault.line, fault.key.rsplit('.').next()),
+        (line, Some(key)),
         "{error}\n{text}"
     );
     assert_eq!(error.file, "example.toml");
@@ -46,21 +56,21 @@ fn classic_is_taken_and_known_by_the_hash_of_its_bytes() {
 
 #[test]
 fn what_is_no_toml_is_refused_with_its_line() {
-    refused("[[power_up]]\nname = \n", 2, "the file");
+    refused("[[power_up]]\nname = \n", 2, "");
     refused("[[power_up]]\nname = \"a\"\nname = \"b\"\n", 3, "name");
-    let not_utf8 = Ruleset::parse("example.toml", b"\xff").expect_err("no UTF-8");
-    assert_eq!(not_utf8.key, "the file");
+    let not_utf8 = Ruleset::parse("example.toml", b"#\n\xff").expect_err("no UTF-8");
+    assert_eq!(not_utf8.to_string(), "example.toml:2: is no UTF-8");
 }
 
 #[test]
 fn keys_that_nobody_knows_or_that_are_missing_are_named() {
-    refused("color = 1\n", 1, "power_up");
+    refused("# nothing\n", 1, "power_up");
     refused(&format!("color = 1\n{}", ruleset(USER, SHIELD)), 1, "color");
     refused(&ruleset(&format!("{USER}\ncolor = 1"), SHIELD), 5, "color");
     refused(&ruleset(USER, &format!("{SHIELD}, color = 1")), 5, "color");
     refused(&ruleset("", SHIELD), 1, "target");
     refused(
-        "[[power_up]]\nname = \"one\"\ntarget = \"self\"\neffects = []\n",
+        &ruleset(USER, SHIELD).replace("weight = 1\n", ""),
         1,
         "weight",
     );
@@ -183,13 +193,13 @@ fn numbers_are_taken_at_their_bounds_and_refused_past_them() {
             USER,
             lasting(r#"duration_ms = 5, stacking = "extend", max_ms = 5"#),
             lasting(r#"duration_ms = 5, stacking = "extend", max_ms = 4"#),
-            "max_ms",
+            "duration_ms",
         ),
         (
             USER,
             timed("cloak", "magnitude = 5, max_magnitude = 5"),
             timed("cloak", "magnitude = 5, max_magnitude = 4"),
-            "max_magnitude",
+            "magnitude",
         ),
         (
             USER,
@@ -238,7 +248,7 @@ fn effects_and_targets_must_fit() {
     refused(
         &ruleset(USER, r#"kind = "reveal" }, { kind = "reveal""#),
         5,
-        "effects",
+        "kind",
     );
     refused(
         &ruleset(USER, r#"kind = "cleanse", duration_ms = 5"#),
@@ -281,7 +291,7 @@ fn lists_and_sizes_are_bounded() {
         text + &padding
     };
     parse(&padded(64 * 1024)).expect("at the bound");
-    refused(&padded(64 * 1024 + 1), 1, "the file");
+    refused(&padded(64 * 1024 + 1), 1, "");
 }
 
 #[test]
@@ -303,6 +313,88 @@ fn an_error_reads_as_file_line_key_and_what_is_taken() {
     let error = parse(&text).expect_err("negative");
     assert_eq!(
         error.to_string(),
-        "example.toml:5: cooldown_ms: is -1, and must be 0..1073741824"
+        "example.toml:5: power_up[0].cooldown_ms: is -1, and must be 0..1073741824"
     );
+}
+
+/// Where something is wrong, as `refused.json` has it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct At {
+    line: usize,
+    key: String,
+}
+
+/// The rulesets that both engines are held against, by name; the Go engine reads them too.
+fn vectors(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(root.join(folder)).expect("a folder");
+    let files = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|found| found == "toml"));
+    let read = |path: PathBuf| {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        (name.into_owned(), fs::read(&path).expect("a file"))
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn both_engines_refuse_the_same_at_the_same_line_and_key() {
+    let json = include_bytes!("../vectors/rulesets/refused.json");
+    let refused: BTreeMap<String, Vec<At>> = serde_json::from_slice(json).expect("JSON");
+    let files = vectors("tests/vectors/rulesets/refused");
+    assert!(files.keys().eq(refused.keys()), "{:?}", files.keys());
+    for (name, bytes) in files {
+        let error = Ruleset::parse("example.toml", &bytes).expect_err(&name);
+        let told = error.faults.iter().map(|fault| At {
+            line: fault.line,
+            key: fault.key.clone(),
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        assert_eq!(told, refused[&name], "{name}: {error}");
+    }
+}
+
+#[test]
+fn both_engines_take_what_the_rules_allow() {
+    for folder in ["tests/vectors/rulesets/accepted", "go-compat/rulesets"] {
+        let files = vectors(folder);
+        assert!(files.len() >= 2, "{folder}");
+        for (name, bytes) in files {
+            if let Err(error) = Ruleset::parse(&name, &bytes) {
+                panic!("{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_by_line() {
+    let text = include_str!("../vectors/rulesets/refused/all_at_once.toml");
+    let error = parse(text).expect_err("nothing in it is right");
+    let lines: Vec<_> = error.faults.iter().map(|fault| fault.line).collect();
+    assert_eq!(lines, [1, 2, 3, 4, 6, 7, 7, 7], "{error}");
+    let told = error.to_string();
+    assert_eq!(told.lines().count(), lines.len(), "{told}");
+    assert!(
+        told.starts_with(
+            "example.toml:1: color: is no key here; there are power_up\nexample.toml:2: "
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_complaint_is_short_however_long_the_file() {
+    let lines: String = (0..5000).map(|n| format!("key{n} = 1\n")).collect();
+    let long = format!("{} = 1\n", "x".repeat(60_000));
+    let digits = ruleset(
+        &format!("{USER}\ncooldown_ms = {}", "9".repeat(60_000)),
+        SHIELD,
+    );
+    for text in [lines, long, digits] {
+        let told = parse(&text).expect_err("refused").to_string();
+        assert!(told.len() < 8 * 1024, "{} bytes", told.len());
+    }
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (d *demo) audit(ctx context.Context, report *audit.Report) error {
 	fmt.Fprint(d.Out, "\n", result)
 	hunts := report.HuntsByRuleset()
 	for _, ruleset := range slices.Sorted(maps.Keys(hunts)) {
-		fmt.Fprintf(d.Out, "  %d hunts by the ruleset %s\n", hunts[ruleset], ruleset)
+		fmt.Fprintf(d.Out, "  %d hunts by the ruleset %s\n", hunts[ruleset], cmp.Or(ruleset, "that nobody learned"))
 	}
 	if !result.Clean() {
 		return ErrAudit

@@ -1,7 +1,7 @@
 //! A ruleset: the power-ups of a hunt, as data.
 //!
 //! A file's bytes become a [`Ruleset`] by [`Ruleset::parse`] alone, which refuses everything that
-//! docs/rules.md calls an error and names file, line and key. A ruleset never changes; a hunt keeps the one
+//! docs/rules.md calls an error and names file, line and key of each. A ruleset never changes; a hunt keeps the one
 //! it began with.
 
 mod check;
@@ -40,7 +40,10 @@ pub struct Ruleset {
 impl Ruleset {
     /// Reads and checks the bytes of a ruleset file; `file` is its name, for the error.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, RulesetError> {
-        let power_ups = check::power_ups(file, bytes)?;
+        let power_ups = check::power_ups(bytes).map_err(|faults| RulesetError {
+            file: file.to_owned(),
+            faults,
+        })?;
         Ok(Self {
             weight_sum: power_ups.iter().map(|power_up| power_up.weight).sum(),
             power_ups,
@@ -134,27 +137,50 @@ pub(super) enum Target {
     },
 }
 
-/// What is wrong with a ruleset, and where.
+/// Why a file is no ruleset: all that is wrong with it, by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulesetError {
     pub file: String,
+    /// One at least.
+    pub faults: Vec<Fault>,
+}
+
+/// One thing that is wrong with a ruleset, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
     /// From 1.
     pub line: usize,
-    /// The key at fault; "the file" where it is no single key.
+    /// The key at fault, as `power_up[2].effects[0].magnitude`; "" where it is no single key.
     pub key: String,
     /// What was found, and what is taken.
     pub problem: String,
 }
 
+impl RulesetError {
+    /// The fault nearest to the file's beginning.
+    #[must_use]
+    pub fn first(&self) -> &Fault {
+        &self.faults[0]
+    }
+}
+
 impl fmt::Display for RulesetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            key,
-            problem,
-        } = self;
-        write!(f, "{file}:{line}: {key}: {problem}")
+        for (n, fault) in self.faults.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:{fault}", self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, key, problem } = self;
+        match key.as_str() {
+            "" => write!(f, "{line}: {problem}"),
+            key => write!(f, "{line}: {key}: {problem}"),
+        }
     }
 }
 
