@@ -28,7 +28,8 @@ use crate::{
 };
 
 /// Gathers the events of one change: an editor makes several. Further ones do not prolong it, so that a
-/// directory that changes all the time is read too.
+/// directory that changes all the time is read too. (One sleep in place of a debouncer, whose thread would
+/// wake many times a second for a directory that changes once a week.)
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// How often the directory is looked at although nothing was heard of it: for file systems without events,
