@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,9 +15,9 @@ import (
 	"treasurehunt.example/go-compat/rulesets"
 )
 
-// vectors are rulesets with what both engines say of them; the Rust engine reads
+// written are rulesets with what both engines say of them; the Rust engine reads
 // them too.
-const vectors = "../../../tests/vectors/rulesets"
+const written = vectors + "rulesets"
 
 // fault is where something is wrong.
 type fault struct {
@@ -48,10 +47,8 @@ func readVector(t *testing.T, path string) []byte {
 
 func TestEachErrorNamesFileLineAndKey(t *testing.T) {
 	var refused map[string][]fault
-	if err := json.Unmarshal(readVector(t, vectors+"/refused.json"), &refused); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(vectors + "/refused/*.toml")
+	readJSON(t, written+"/refused.json", &refused)
+	files, err := filepath.Glob(written + "/refused/*.toml")
 	if err != nil || len(files) != len(refused) {
 		t.Fatalf("%d files, %d in refused.json: %v", len(files), len(refused), err)
 	}
@@ -68,7 +65,7 @@ func TestEachErrorNamesFileLineAndKey(t *testing.T) {
 }
 
 func TestWhatTheRulesAllowIsTaken(t *testing.T) {
-	files, err := filepath.Glob(vectors + "/accepted/*.toml")
+	files, err := filepath.Glob(written + "/accepted/*.toml")
 	ours, _ := filepath.Glob("../../rulesets/*.toml")
 	if err != nil || len(files) < 5 || len(ours) < 2 {
 		t.Fatalf("%d and %d files: %v", len(files), len(ours), err)
