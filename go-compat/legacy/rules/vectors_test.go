@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "write what this engine answers into tes
 
 const vectors = "../../../tests/vectors/"
 
-// section is one file of examples, for one heading of docs/rules.md.
-type section struct {
+// exampleFile is one file of examples, for one heading of docs/rules.md.
+type exampleFile struct {
 	Section  string          `json:"section"`
 	Stage    json.RawMessage `json:"stage"` // the HuntSnapshot onto which each start is merged
 	Examples []*example      `json:"examples"`
@@ -83,14 +83,14 @@ func TestEachExampleQuotesTheRules(t *testing.T) {
 }
 
 // sections are all files of examples, by path.
-func sections(t *testing.T) map[string]*section {
+func sections(t *testing.T) map[string]*exampleFile {
 	paths, err := filepath.Glob(vectors + "rules/*.json")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
-	read := make(map[string]*section)
+	read := make(map[string]*exampleFile)
 	for _, path := range paths {
-		read[path] = &section{}
+		read[path] = &exampleFile{}
 		readJSON(t, path, read[path])
 	}
 	return read
