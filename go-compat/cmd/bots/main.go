@@ -10,6 +10,7 @@ import (
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/legacy"
 	"treasurehunt.example/go-compat/legacy/rules"
+	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/bots"
 	"treasurehunt.example/go-compat/services/program"
 	"treasurehunt.example/go-compat/sidecar"
@@ -33,6 +34,8 @@ func main() {
 			program.Int(&config.Party, "party", 5, "players who ask for a hunt together", program.Between(1, 100)),
 			program.Duration(&config.Think, "think", 500*time.Millisecond, "between two commands of a player, on average",
 				program.Between(time.Millisecond, time.Hour)),
+			program.Duration(&config.Deadline, "deadline", playerstate.DefaultTimeout, "of each call, as a service would set it",
+				program.Between(time.Millisecond, 2*time.Second)),
 			program.Duration(&config.Patient, "patient", 5*time.Second,
 				"how long after a hunt's end an unanswered command is still asked for", program.Between(0, time.Minute)),
 			program.Duration(&length, "for", 0, "how long to take new hunts; 0 until SIGTERM", program.Between(0, 24*time.Hour)),

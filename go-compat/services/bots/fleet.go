@@ -32,11 +32,12 @@ type Config struct {
 	Walkthrough Walkthrough
 	Rulesets    map[string]Ruleset // by name; "" is one too
 
-	Seed    uint64
-	Players int           // in all, at once
-	Party   int           // players who ask for a hunt together
-	Think   time.Duration // between two commands of a player, on average
-	Patient time.Duration // how long after a hunt's end an unanswered command is still asked for
+	Seed     uint64
+	Players  int           // in all, at once
+	Party    int           // players who ask for a hunt together
+	Think    time.Duration // between two commands of a player, on average
+	Deadline time.Duration // of each call
+	Patient  time.Duration // how long after a hunt's end an unanswered command is still asked for
 
 	// Progress is called about every second with a line on how it goes; nil for silence.
 	Progress func(line string)
@@ -60,7 +61,7 @@ func New(config Config) *Fleet {
 		config: config,
 		lobby:  newLobby(config.Matchmaker),
 		ids:    playerstate.NewRequestIDs(),
-		tally:  newTally(),
+		tally:  newTally(config.Log),
 		hunts:  make(map[string]*hunt),
 	}
 }
@@ -178,7 +179,7 @@ func (f *Fleet) sitDown(id string) *hunt {
 	defer f.mu.Unlock()
 	h := f.hunts[id]
 	if h == nil {
-		h = &hunt{id: id}
+		h = &hunt{id: id, deadline: f.config.Deadline}
 		f.hunts[id] = h
 	}
 	h.parties++

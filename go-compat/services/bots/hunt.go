@@ -11,13 +11,14 @@ import (
 
 // hunt is one hunt that bots sit in. Safe for concurrent use.
 type hunt struct {
-	id      string
-	parties int // sitting in it; guarded by the fleet's mu
-	opened  sync.Once
-	ruleset string // its name; set with terrain, before anybody plays
-	terrain *terrain
-	endsAt  time.Time
-	err     error
+	id       string
+	deadline time.Duration // of each try
+	parties  int           // sitting in it; guarded by the fleet's mu
+	opened   sync.Once
+	ruleset  string // its name; set with terrain, before anybody plays
+	terrain  *terrain
+	endsAt   time.Time
+	err      error
 }
 
 // open learns the hunt's settings once, for all who sit in it.
@@ -43,7 +44,7 @@ func (h *hunt) open(ctx context.Context, engine playerstate.Commander, walkthrou
 }
 
 // persist tries until try succeeds, at most until patience after the hunt's end,
-// and says whether it did. Every try has the seam's own deadline.
+// and says whether it did.
 func (h *hunt) persist(ctx context.Context, patience time.Duration, try func(context.Context) error) bool {
 	const shortest, longest = 20 * time.Millisecond, 500 * time.Millisecond
 	wait := shortest
@@ -51,7 +52,7 @@ func (h *hunt) persist(ctx context.Context, patience time.Duration, try func(con
 		if ctx.Err() != nil {
 			return false
 		}
-		attempt, cancel := context.WithTimeout(ctx, playerstate.DefaultTimeout)
+		attempt, cancel := context.WithTimeout(ctx, h.deadline)
 		err := try(attempt)
 		cancel()
 		if err == nil {

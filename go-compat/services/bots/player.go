@@ -77,7 +77,7 @@ func (s *seat) ask(ctx context.Context, cmd *pb.Command) *pb.Outcome {
 		start := time.Now()
 		outcome, err := s.engine.Apply(ctx, cmd)
 		if err != nil {
-			s.tally.callFailed()
+			s.tally.callFailed(err)
 			return err
 		}
 		s.tally.outcome(cmd, outcome, time.Since(start))

@@ -2,6 +2,7 @@ package bots
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 // tally counts what the bots were answered. Safe for concurrent use; mu guards
 // all fields and is never held over a call.
 type tally struct {
+	log *slog.Logger
+
 	mu        sync.Mutex
 	verdicts  map[pb.Verdict]int
 	used      map[string]int // power-ups, by name
@@ -20,8 +23,8 @@ type tally struct {
 	seated    int
 }
 
-func newTally() *tally {
-	return &tally{verdicts: make(map[pb.Verdict]int), used: make(map[string]int)}
+func newTally(log *slog.Logger) *tally {
+	return &tally{log: log, verdicts: make(map[pb.Verdict]int), used: make(map[string]int)}
 }
 
 func (t *tally) outcome(cmd *pb.Command, outcome *pb.Outcome, took time.Duration) {
@@ -34,10 +37,16 @@ func (t *tally) outcome(cmd *pb.Command, outcome *pb.Outcome, took time.Duration
 	}
 }
 
-func (t *tally) callFailed() {
+// callFailed counts a call, and tells of the first: the others are likely to have
+// failed like it, and there may be very many.
+func (t *tally) callFailed(err error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.failed++
+	first := t.failed == 1
+	t.mu.Unlock()
+	if first {
+		t.log.Warn("a call failed, the first one; its command is asked for again under the same request_id", "error", err)
+	}
 }
 
 func (t *tally) sat(players int) {

@@ -82,6 +82,7 @@ var (
 // The edges.
 const (
 	effectEdge    = "a command at the very end of an effect"
+	huntEdge      = "a player's command at the very end of the hunt"
 	cooldownEdge  = "a use at the very end of a cooldown"
 	playersCut    = "an area that reaches 64"
 	treasuresCut  = "a dig or reveal of 64"
@@ -103,7 +104,7 @@ func newCoverage(t reporter) *coverage {
 		used:       newTable("power-up × the one before on the same player", names, names),
 		stacking:   newTable("stacking × state of the slot", stackings, slotStates),
 		impacts:    newTable("effect × result", namesOf(pb.EffectKind_name, "EFFECT_KIND_"), []string{"APPLIED"}),
-		edges:      newTable("edges", []string{effectEdge, cooldownEdge, playersCut, treasuresCut, lateID, tooOldID, blockedAuthor}, met),
+		edges:      newTable("edges", []string{effectEdge, huntEdge, cooldownEdge, playersCut, treasuresCut, lateID, tooOldID, blockedAuthor}, met),
 	}
 }
 
@@ -142,17 +143,19 @@ func (c *coverage) String() string {
 // observer adds one hunt to a coverage.
 type observer struct {
 	*coverage
-	rules     *rulesetEffects
-	isClassic bool
-	before    map[uint64]*pb.PlayerSnapshot
-	lastUsed  map[uint64]string // by or on a player
+	rules      *rulesetEffects
+	isClassic  bool
+	durationMs int64
+	before     map[uint64]*pb.PlayerSnapshot
+	lastUsed   map[uint64]string // by or on a player
 }
 
 func (c *coverage) observe(t reporter, created *pb.HuntCreated) *observer {
 	c.hunts++
 	return &observer{
 		coverage: c, rules: effectsOf(t, created.GetRuleset()), isClassic: created.GetSettings().GetRuleset() == "classic",
-		lastUsed: make(map[uint64]string),
+		durationMs: int64(created.GetSettings().GetDurationMs()),
+		lastUsed:   make(map[uint64]string),
 	}
 }
 
@@ -181,6 +184,9 @@ func (o *observer) add(cmd *pb.Command, outcome *pb.Outcome, now int64) {
 			o.edges.add(lateID, "met")
 		}
 	default:
+	}
+	if me.GetPresent() && now == o.durationMs {
+		o.edges.add(huntEdge, "met")
 	}
 	for _, effect := range me.GetEffects() {
 		if int64(effect.GetUntilMs()) == now {

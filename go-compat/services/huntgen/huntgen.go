@@ -220,9 +220,12 @@ func (g *Generator) pass() (at uint64) {
 	}
 	// A hunt that is over answers nothing but HUNT_ENDED: seldom worth going on to.
 	if g.now >= g.endsAt && !g.over {
-		g.over = g.random.IntN(40) == 0
-		if !g.over {
+		g.over = g.random.IntN(20) == 0
+		switch {
+		case !g.over:
 			g.now = g.endsAt - 1
+		case g.random.IntN(2) == 0:
+			g.now = g.endsAt // the very edge
 		}
 	}
 	return at
