@@ -3,7 +3,7 @@
 //! The engine's parser is what decides, and says file, line and key; the schema lets an editor say most of it
 //! while one types. What a schema cannot say: a name used twice, the sum of the weights, a number against
 //! another key of the same entry, a key written twice. What it says more strictly: `stacking` is one of its
-//! words on kinds that act at once too, where it says nothing. `tests/rules_schema.rs` holds the two together.
+//! words on kinds that act at once too, where it says nothing. go-compat/services/rulesetschema holds the two together.
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
