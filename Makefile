@@ -4,6 +4,7 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 TOOLS   := $(CURDIR)/.tools/bin
 BIN     := $(CURDIR)/bin
@@ -34,7 +35,7 @@ endef
 
 .PHONY: help
 help: ## List every chore.
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ The two that matter
 
@@ -65,7 +66,7 @@ test-wire: ## The codecs of both languages and of old services, byte by byte; sn
 
 .PHONY: test-differential
 test-differential: build-test ## Both engines on the same generated hunts; 20 planted differences are found.
-	$(call step,hunts of the Rust properties in both engines,LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test $(CARGO_TEST) --quiet --test rules -- --ignored differential)
+	$(call step,hunts of the Rust properties in both engines,LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test $(CARGO_TEST) --quiet --test rules -- --ignored --nocapture differential)
 	$(call step,generated hunts in both engines,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -v -tags e2e -timeout 15m ./differential)
 
 .PHONY: test-e2e
@@ -74,6 +75,7 @@ test-e2e: build-test ## The real binaries together: both engines compared, the f
 
 .PHONY: test-long
 test-long: build-test ## The same comparisons at length (about an hour).
+	$(call step,hunts of the Rust properties in both engines at length,COMMANDS=10000000 LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test --release $(CARGO_TEST) --quiet --test rules -- --ignored --nocapture differential)
 	$(call step,generated hunts in both engines at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -v -tags e2e -timeout 60m -run TestBothEngines ./differential -long)
 	$(call step,end to end at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 60m ./e2e/... -long)
 
@@ -84,11 +86,12 @@ check-deploy: $(TOOLS)/staticcheck ## What deploy/ ships, held against Kubernete
 	$(call step,deploy,scripts/check-deploy)
 
 # Tests that a machine lacks something for add a line to this file, in any language; make test counts them at its end.
-export SKIPPED_FILE := $(CURDIR)/.tools/skipped
+# A target by itself has no such file: what it skips, it shows.
+test: export SKIPPED_FILE := $(CURDIR)/.tools/skipped
 
 .PHONY: forget-skipped
 forget-skipped:
-	@mkdir -p $(dir $(SKIPPED_FILE)) && rm -f $(SKIPPED_FILE)
+	@mkdir -p .tools && rm -f .tools/skipped
 
 .PHONY: postgres
 postgres: ## Install Debian's PostgreSQL, which tests start for themselves.

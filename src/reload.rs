@@ -66,11 +66,12 @@ impl Reload {
         };
         seen_good(&shard);
         let changed = Arc::new(Notify::new());
-        let mut watch = watcher(&changed);
+        let watch = watcher(&changed);
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut directory = Directory {
             dir,
+            watch,
             shard,
             problem: None,
         };
@@ -81,10 +82,7 @@ impl Reload {
                     sleep(SETTLE).await;
                     false
                 }
-                _ = looks.tick() => {
-                    follow(watch.as_mut(), &directory.dir);
-                    false
-                }
+                _ = looks.tick() => false,
             };
             directory.look(asked).await;
         }
@@ -110,7 +108,7 @@ fn is_change(kind: EventKind) -> bool {
     !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
 }
 
-/// Watches the directory that is at the path now; one that is missing, next time.
+/// Watches the directory that is at the path now; one that is missing, next time. Waits for the file system.
 fn follow(watch: Option<&mut RecommendedWatcher>, dir: &Path) {
     if let Some(watch) = watch {
         let _ = watch.watch(dir, RecursiveMode::NonRecursive);
@@ -120,6 +118,7 @@ fn follow(watch: Option<&mut RecommendedWatcher>, dir: &Path) {
 /// A directory of rulesets, and what was wrong with it when it was last looked at.
 struct Directory {
     dir: PathBuf,
+    watch: Option<RecommendedWatcher>,
     shard: Arc<Shard>,
     problem: Option<String>,
 }
@@ -128,13 +127,21 @@ impl Directory {
     /// Reads it, off this thread, which has connections to accept. `asked`: by an operator, who is answered.
     async fn look(&mut self, asked: bool) {
         let (dir, now) = (self.dir.clone(), self.shard.rulesets());
+        let mut watch = self.watch.take(); // a panic loses it: then looking now and then has to do
         let read = tokio::task::spawn_blocking(move || {
-            let later = now.load_again(&dir)?;
-            Ok::<_, RulesetsError>((now.changes(&later), later))
+            follow(watch.as_mut(), &dir);
+            let later = now.load_again(&dir);
+            let read = later.map(|later| (now.changes(&later), later));
+            (watch, read)
         });
         match read.await {
-            Ok(Ok((changes, later))) => self.good(&changes, later, asked),
-            Ok(Err(why)) => self.bad(&why, asked),
+            Ok((watch, read)) => {
+                self.watch = watch;
+                match read {
+                    Ok((changes, later)) => self.good(&changes, later, asked),
+                    Err(why) => self.bad(&why, asked),
+                }
+            }
             Err(panic) => {
                 tracing::error!(%panic, "reading the rulesets panicked; the last good ones hold")
             }

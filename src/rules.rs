@@ -28,7 +28,7 @@ struct Checked {
     found: Result<Ruleset, RulesetError>,
 }
 
-/// Reads and checks files as `serve` does, and standard input for `-`.
+/// Reads and checks files as `serve` does, and besides pipes, and standard input for `-`.
 #[must_use]
 pub fn check(files: &[PathBuf]) -> Report {
     Report(files.iter().map(|path| Checked::of(path)).collect())

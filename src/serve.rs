@@ -57,7 +57,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     let reload = Reload::new(settings.rules.clone())?;
     let shard = Arc::new(shard(settings, &metrics)?);
     let sweep = tokio::spawn(Arc::clone(&shard).sweep());
-    tokio::spawn(reload.run(Arc::clone(&shard)));
+    let reload = tokio::spawn(reload.run(Arc::clone(&shard)));
     let (health, health_service) = tonic_health::server::health_reporter();
     let readiness = Readiness::new(health, Arc::clone(&metrics));
     readiness.set(State::Starting).await;
@@ -86,6 +86,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
         name = signals.next() => name,
         // Without it no hunt would end by time, and nobody would be told: better to be started again.
         _ = sweep => return Err(Exit::runtime("the sweep, which ends hunts by time, panicked; the log says where")),
+        _ = reload => return Err(Exit::runtime("the reload of rulesets panicked; the log says where")),
     };
     tracing::info!(signal = name, drain_max = ?settings.drain_max, "draining");
     told.readiness.set(State::Draining).await;
@@ -153,6 +154,7 @@ fn reflection(routes: Routes, cap: usize) -> Result<Routes, tonic_reflection::se
         let services = OUR_SERVICES.into_iter().chain(["grpc.health.v1.Health"]);
         let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET) // of our errors' details
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         services.fold(builder, |builder, service| {
             builder.with_service_name(service)

@@ -29,7 +29,7 @@ func (d *demo) audit(ctx context.Context, report *audit.Report) error {
 	fmt.Fprint(d.Out, "\n", result)
 	hunts := report.HuntsByRuleset()
 	for _, ruleset := range slices.Sorted(maps.Keys(hunts)) {
-		fmt.Fprintf(d.Out, "  %d hunts by the ruleset %s\n", hunts[ruleset], cmp.Or(ruleset, "that nobody learned"))
+		fmt.Fprintf(d.Out, "  %d hunts by the ruleset %s\n", hunts[ruleset], cmp.Or(ruleset, "(not known: no bot came to play them)"))
 	}
 	if !result.Clean() {
 		return ErrAudit

@@ -13,6 +13,7 @@ import (
 // anybody's before the program that it was chosen for listens on it.
 const (
 	portsFrom          = 10_000
+	portsLeast         = 1_000
 	ephemeralPortsFile = "/proc/sys/net/ipv4/ip_local_port_range"
 	ephemeralFrom      = 32_768 // Linux's own choice, where the file does not say
 )
@@ -22,7 +23,7 @@ const (
 // at the same time look at different ones.
 var nextPort atomic.Uint32
 
-func init() { nextPort.Store(uint32(os.Getpid()) * 64) }
+func init() { nextPort.Store(uint32(os.Getpid()) * 1024) }
 
 // FreeAddr is a loopback address that nobody listens on, and that this process
 // hands out once.
@@ -41,11 +42,14 @@ func FreeAddr() (string, error) {
 	return "", fmt.Errorf("none of the ports %d to %d is free: %w", portsFrom, portsFrom+count-1, last)
 }
 
-// portsBelowEphemeral is how many ports there are to hand out, at least one.
+// portsBelowEphemeral is how many ports there are to hand out.
 func portsBelowEphemeral() int {
 	first := ephemeralFrom
 	if text, err := os.ReadFile(ephemeralPortsFile); err == nil {
 		fmt.Sscan(string(text), &first)
 	}
-	return max(first-portsFrom, 1)
+	if first-portsFrom < portsLeast { // the kernel uses nearly all: then a port may be taken after all
+		first = ephemeralFrom
+	}
+	return first - portsFrom
 }
