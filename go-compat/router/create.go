@@ -17,9 +17,14 @@ import (
 // owner's answer.
 const createTime = 2 * time.Second
 
+// againTime bounds the question whether an owner still has a hunt: a frozen one
+// leaves the caller time to hear the answer.
+const againTime = playerstate.DefaultTimeout / 2
+
 // CreateHunt implements [playerstate.Commander]. It places a new hunt by the
-// flag; one that the ledger knows is answered from the ledger. A caller that
-// leaves does not stop the creation: the same request again gets its answer.
+// flag; one that the ledger knows is answered from the ledger, unless its owner
+// says that it has not got it: then as commands for it are. A caller that leaves
+// does not stop the creation: the same request again gets its answer.
 //
 // epoch and router_incarnation must be 0: they are the router's to give.
 func (r *Router) CreateHunt(ctx context.Context, req *pb.CreateHuntRequest) (*pb.CreateHuntResponse, error) {
@@ -32,15 +37,29 @@ func (r *Router) CreateHunt(ctx context.Context, req *pb.CreateHuntRequest) (*pb
 	}
 	ctx, cancel := bounded(ctx, playerstate.DefaultTimeout)
 	defer cancel()
-	e, ok := r.ledger.Lookup(req.GetHuntId())
-	if !ok || e.State == ledger.Creating {
-		created, failure := r.create(ctx, req.GetHuntId(), req.GetSettings())
-		if failure != nil {
-			return nil, failure
-		}
-		e = created
+	if e, ok := r.ledger.Lookup(req.GetHuntId()); ok && e.State != ledger.Creating {
+		return r.answerAgain(ctx, e, req.GetSettings())
 	}
-	return answerOf(e, req.GetSettings())
+	created, failure := r.create(ctx, req.GetHuntId(), req.GetSettings())
+	if failure != nil {
+		return nil, failure
+	}
+	return answerOf(created, req.GetSettings())
+}
+
+// answerAgain repeats an answer that was given, unless the owner says that it has
+// not got the hunt. One that is away, or slow, says nothing: the answer stands.
+func (r *Router) answerAgain(ctx context.Context, e *ledger.Entry, settings *pb.HuntSettings) (*pb.CreateHuntResponse, error) {
+	again, err := answerOf(e, settings)
+	if err != nil || e.State != ledger.Owned {
+		return again, err
+	}
+	asking, cancel := context.WithTimeout(ctx, againTime)
+	defer cancel()
+	if hunt, err := r.find(asking, e); err == nil && hunt == nil {
+		return nil, r.missing(e)
+	}
+	return again, nil
 }
 
 func checkCreate(req *pb.CreateHuntRequest) *playerstate.Failure {

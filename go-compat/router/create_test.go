@@ -54,16 +54,34 @@ func TestARepeatedCreateIsAnsweredFromTheLedgerAndOtherSettingsAreRefused(t *tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sidecar.Restart() // it restarted without its hunts
-	again, err := b.CreateHunt(t.Context(), req)
-	if err != nil || !proto.Equal(first, again) {
-		t.Errorf("again: %v, %v; want %v", again, err, first)
+	for what, happens := range map[string]func(){
+		"well":   b.sidecar.Heal,
+		"away":   func() { b.sidecar.Fail(away) },
+		"frozen": func() { b.sidecar.Hold() },
+	} {
+		happens()
+		again, err := b.CreateHunt(t.Context(), req)
+		if err != nil || !proto.Equal(first, again) {
+			t.Errorf("with the sidecar %s: %v, %v; want %v", what, again, err, first)
+		}
+		b.sidecar.Heal()
+	}
+	_, err = b.CreateHunt(t.Context(), &pb.CreateHuntRequest{HuntId: "h", Settings: settings(2)})
+	wantCode(t, err, codes.AlreadyExists)
+}
+
+func TestARepeatedCreateOfAHuntThatItsOwnerLostIsAnsweredAsItsCommandsAre(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	b.sidecar.Restart() // without its hunts
+	created := b.create("h")
+	wantCode(t, created, codes.Unavailable)
+	if _, err := b.Apply(t.Context(), join("h")); err == nil || err.Error() != created.Error() {
+		t.Errorf("a command: %v; CreateHunt: %v", err, created)
 	}
 	if b.sidecar.Has("h") {
 		t.Error("an empty hunt stands where one was lost")
 	}
-	_, err = b.CreateHunt(t.Context(), &pb.CreateHuntRequest{HuntId: "h", Settings: settings(2)})
-	wantCode(t, err, codes.AlreadyExists)
 }
 
 func TestALateAttemptToCreateSendsNothingOnceTheHuntIsOwned(t *testing.T) {

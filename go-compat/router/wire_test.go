@@ -92,7 +92,7 @@ func TestOverTheWireASidecarDiesAndComesBackEmpty(t *testing.T) {
 	defer func() { peer.kill() }()
 	eventually(t, "the breaker closes", r.sidecar.breaker.closed)
 	wantOnWire(t, codes.Unavailable, wireJoin(t, caller, "first")) // it is there, without the hunt
-	wantOnWire(t, codes.OK, wireCreate(t, caller, "first"))        // the same answer, and no new hunt
+	wantOnWire(t, codes.Unavailable, wireCreate(t, caller, "first"))
 	wantOnWire(t, codes.Unavailable, wireJoin(t, caller, "first"))
 	wantOnWire(t, codes.OK, wireCreate(t, caller, "after"))
 	wantOnWire(t, codes.OK, wireJoin(t, caller, "after"))
