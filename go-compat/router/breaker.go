@@ -20,6 +20,9 @@ const (
 	openFor       = time.Second // then probes may try
 	probesToClose = 3           // in a row
 
+	// remindEvery is how often the log says again that the breaker is not closed.
+	remindEvery = time.Minute
+
 	// patience is the shortest deadline whose end says something of the sidecar: a
 	// caller who gives it less learns about himself.
 	patience = 50 * time.Millisecond
@@ -36,6 +39,7 @@ type breaker struct {
 	answers atomic.Uint64          // calls that the sidecar answered, with whatever: its progress
 	cause   atomic.Pointer[string] // what open was told, until note takes it
 	opened  atomic.Pointer[string] // why it opened last
+	told    atomic.Int64           // when the log said so last, in Unix nanoseconds
 	log     *slog.Logger
 	changed func(state circuitbreaker.State)
 }
@@ -117,13 +121,30 @@ func (b *breaker) note(event circuitbreaker.StateChangedEvent) {
 	case circuitbreaker.OpenState:
 		cause := b.causeOf(event)
 		b.opened.Store(&cause)
-		b.log.Warn("the breaker opened: new hunts go to Go", "cause", cause)
+		b.tellOpen(event.OldState, cause)
 	case circuitbreaker.HalfOpenState:
-		b.log.Info("the breaker is half open: probes try the sidecar")
+		b.log.Debug("the breaker is half open: probes try the sidecar")
 	case circuitbreaker.ClosedState:
 		b.log.Info("the breaker closed: new hunts follow the flag again")
 	}
 	b.changed(event.NewState)
+}
+
+// tellOpen warns when a closed breaker opens, and once a minute while probes fail:
+// they do every second or so, for as long as the sidecar is away.
+func (b *breaker) tellOpen(from circuitbreaker.State, cause string) {
+	now := time.Now()
+	if from == circuitbreaker.ClosedState {
+		b.told.Store(now.UnixNano())
+		b.log.Warn("the breaker opened: new hunts go to Go", "cause", cause)
+		return
+	}
+	last := b.told.Load()
+	if now.Sub(time.Unix(0, last)) >= remindEvery && b.told.CompareAndSwap(last, now.UnixNano()) {
+		b.log.Warn("the breaker is still open: new hunts go to Go", "cause", cause)
+		return
+	}
+	b.log.Debug("the breaker opened again: a probe failed", "cause", cause)
 }
 
 // causeOf tells why it opened: what open was told, or what the circuit counted.

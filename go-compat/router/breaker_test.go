@@ -1,7 +1,9 @@
 package router
 
 import (
+	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +137,32 @@ func TestGoodProbesCloseTheBreakerAndABadOneKeepsItOpen(t *testing.T) {
 		b.mustCreate("h")
 		if !b.sidecar.Has("h") {
 			t.Error("the flag is not followed again")
+		}
+	})
+}
+
+func TestTheLogSaysThatTheBreakerOpenedOnceAndRemindsEachMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&said, nil))) // as programs log: no DEBUG
+		b.sidecar.Fail(away)
+		time.Sleep(150 * time.Second)
+		synctest.Wait()
+		b.sidecar.Heal()
+		time.Sleep(openFor + (probesToClose+1)*probeEvery)
+		synctest.Wait()
+		wantState(t, b, circuitbreaker.ClosedState)
+
+		var got []string
+		for line := range strings.Lines(said.String()) {
+			_, line, ofBreaker := strings.Cut(line, `msg="the breaker `)
+			if ofBreaker {
+				what, _, _ := strings.Cut(line, ":")
+				got = append(got, what)
+			}
+		}
+		if want := []string{"opened", "is still open", "is still open", "closed"}; !slices.Equal(got, want) {
+			t.Errorf("in 150 s the log said %q of the breaker; want %q", got, want)
 		}
 	})
 }

@@ -71,12 +71,17 @@ type bench struct {
 
 func newBench(t testing.TB, percent float64) *bench {
 	t.Helper()
+	return newBenchWith(t, percent, slog.New(slog.DiscardHandler))
+}
+
+func newBenchWith(t testing.TB, percent float64, log *slog.Logger) *bench {
+	t.Helper()
 	b := &bench{t: t, legacy: newPeer(t), sidecar: newPeer(t), flag: &fakeFlag{}}
 	b.flag.set(t, percent)
 	b.config = Config{
 		Legacy: b.legacy, Sidecar: b.sidecar, Rollout: b.flag,
 		LedgerPath: filepath.Join(t.TempDir(), "ledger.db"),
-		Logger:     slog.New(slog.DiscardHandler),
+		Logger:     log,
 	}
 	b.start()
 	t.Cleanup(func() { b.stop() })
