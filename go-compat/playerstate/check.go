@@ -69,7 +69,7 @@ func CheckHuntID(id string) *Failure {
 	if len(shown) > MaxHuntIDBytes {
 		shown = shown[:MaxHuntIDBytes]
 	}
-	return Invalid("hunt_id", "must be 1 to %d bytes of [A-Za-z0-9._:-]; this one has %d and begins %q", MaxHuntIDBytes, len(id), shown)
+	return Invalid("hunt_id", "must be 1..%d bytes of [A-Za-z0-9._:-]; this one has %d and begins %q", MaxHuntIDBytes, len(id), shown)
 }
 
 func validHuntID(id string) bool {
@@ -172,7 +172,7 @@ func CheckGetRecord(req *pb.GetRecordRequest) *Failure {
 
 func checkRange(field string, value, least, most uint64) *Failure {
 	if value < least || value > most {
-		return Invalid(field, "must be %d to %d; this is %d", least, most, value)
+		return Invalid(field, "must be %d..%d, and is %d", least, most, value)
 	}
 	return nil
 }

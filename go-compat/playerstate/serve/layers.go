@@ -89,7 +89,8 @@ func deadlines(limits Limits) grpc.UnaryServerInterceptor {
 		}
 		if _, ok := ctx.Deadline(); !ok {
 			return nil, playerstate.NotApplied(codes.InvalidArgument,
-				"this call has no deadline: add one (the grpc-timeout header; context.WithTimeout in Go, -max-time with grpcurl), at most %s is used", most)
+				"the call carries no deadline: set one, at most %s, as context.WithTimeout(ctx, 250*time.Millisecond) in Go or "+
+					"the deadline or timeout of the call elsewhere; on the wire it is the header grpc-timeout", most)
 		}
 		ctx, cancel := context.WithTimeout(ctx, most)
 		defer cancel()

@@ -160,9 +160,9 @@ func applied(_ context.Context, cmd *pb.Command) (*pb.Outcome, error) {
 func TestACallWithoutADeadlineIsToldWhatToAdd(t *testing.T) {
 	s := serveOver(t, &engine{apply: applied}, Limits{})
 	_, err := s.commands.Apply(context.Background(), &pb.ApplyRequest{Command: &pb.Command{}})
-	wantStatus(t, err, codes.InvalidArgument, "grpc-timeout")
+	wantStatus(t, err, codes.InvalidArgument, "the call carries no deadline: set one, at most 2s, ")
 	_, err = s.feed.ReadRecords(context.Background(), &pb.ReadRecordsRequest{MaxRecords: 1})
-	wantStatus(t, err, codes.InvalidArgument, "grpc-timeout")
+	wantStatus(t, err, codes.InvalidArgument, "the call carries no deadline: set one, at most 35s, ")
 	if _, err := s.health.Check(context.Background(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Errorf("health needs no deadline: %v", err)
 	}
@@ -187,6 +187,7 @@ func TestMalformedRequestsNameTheirField(t *testing.T) {
 	}
 	_, err := s.commands.ApplyBatch(ctx, &pb.ApplyBatchRequest{})
 	wantField(t, err, "commands")
+	wantStatus(t, err, codes.InvalidArgument, "commands: must be 1..1024, and is 0") // in the sidecar's words
 }
 
 func TestAMessageOverTheCapIsRefusedAndCounted(t *testing.T) {

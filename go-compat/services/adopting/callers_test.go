@@ -84,7 +84,7 @@ func TestCallersPlayAgainstTheSidecarAndTheRouter(t *testing.T) {
 	targets := []struct{ name, target, noDeadline string }{
 		{"sidecar-unix", alone.SidecarSocket, "the call carries no deadline: set one, at most 2s, …"},
 		{"sidecar-tcp", "tcp:" + alone.SidecarAddr, "the call carries no deadline: set one, at most 2s, …"},
-		{"router-tcp", "tcp:" + shard.Router, "this call has no deadline: add one …"},
+		{"router-tcp", "tcp:" + shard.Router, "the call carries no deadline: set one, at most 2s, …"},
 	}
 	for _, caller := range callers {
 		t.Run(caller.name, func(t *testing.T) {
