@@ -202,6 +202,16 @@ func TestOneBadFileHoldsTheWholeDirectoryBack(t *testing.T) {
 	f.awaitText("mine", rulesetText("second"))
 }
 
+func TestAFileWhoseNameIsNoUTF8IsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a\xff.toml"), []byte(rulesetText("first")), 0o600); err != nil {
+		t.Skip("no such names here: ", err)
+	}
+	if _, err := LoadRulesets(dir); err == nil || !strings.Contains(err.Error(), `a\xff.toml": its name is no UTF-8, and no hunt could name it`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMoreFilesThanTheLimitAndPipesAreRefused(t *testing.T) {
 	f := follow(t)
 	if err := syscall.Mkfifo(filepath.Join(f.dir, "pipe.toml"), 0o644); err != nil {

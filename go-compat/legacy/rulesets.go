@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"treasurehunt.example/go-compat/internal/filewatch"
 	"treasurehunt.example/go-compat/legacy/rules"
@@ -58,6 +59,9 @@ func (r Rulesets) loadAgain(dir string) (Rulesets, error) {
 			return nil, fmt.Errorf("rulesets: %s holds over %d, the limit", dir, MaxRulesets)
 		}
 		path := filepath.Join(dir, entry.Name())
+		if !utf8.ValidString(name) {
+			return nil, fmt.Errorf("rulesets: %q: its name is no UTF-8, and no hunt could name it", path)
+		}
 		data, err := filewatch.Read(path, rules.MaxRulesetBytes)
 		if err != nil {
 			return nil, fmt.Errorf("rulesets: %w", err)
