@@ -26,7 +26,7 @@ func (e *Engine) FollowRulesets(dir string) (reload func()) {
 	f := &followed{engine: e, dir: dir}
 	f.good()
 	e.running.Go(func() {
-		filewatch.Directory(e.life, dir, func() { f.look(false) })
+		filewatch.Directory(e.life, e.log, dir, func() { f.look(false) })
 	})
 	return func() { f.look(true) }
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/open-feature/go-sdk/openfeature/isolated"
 )
@@ -13,12 +14,13 @@ import (
 // an alarm until it is good.
 func WatchFile(ctx context.Context, path string, config Config) (*Flag, error) {
 	config.Key = cmp.Or(config.Key, DefaultKey)
+	config.Logger = cmp.Or(config.Logger, slog.Default())
 	// An OpenFeature of its own: it disturbs no other provider of the process, and
 	// ends with the flag.
 	api := isolated.NewAPI()
 	// What is wrong with the file is no error here: the flag says it, and goes on
 	// watching.
-	_ = api.SetProviderAndWait(ctx, NewFileProvider(path, config.Key))
+	_ = api.SetProviderAndWait(ctx, newFileProvider(path, config.Key, config.Logger))
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(err, api.Shutdown(context.WithoutCancel(ctx)))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ const fileBytesMax = 1 << 20
 type FileProvider struct {
 	path    string
 	key     string
+	log     *slog.Logger
 	loaded  atomic.Pointer[loaded]
 	events  chan openfeature.Event
 	stop    context.CancelFunc
@@ -41,9 +43,13 @@ var (
 )
 
 // NewFileProvider provides the flag key out of the file at path. OpenFeature
-// starts and stops it.
+// starts and stops it. It logs with [slog.Default] if the file cannot be watched.
 func NewFileProvider(path, key string) *FileProvider {
-	p := &FileProvider{path: path, key: key, events: make(chan openfeature.Event)}
+	return newFileProvider(path, key, slog.Default())
+}
+
+func newFileProvider(path, key string, log *slog.Logger) *FileProvider {
+	p := &FileProvider{path: path, key: key, log: log, events: make(chan openfeature.Event)}
 	p.loaded.Store(&loaded{err: errNotRead})
 	return p
 }
@@ -58,7 +64,7 @@ func (p *FileProvider) Init(openfeature.EvaluationContext) error {
 	now := p.load()
 	p.loaded.Store(now)
 	p.running.Go(func() {
-		filewatch.Directory(ctx, filepath.Dir(p.path), func() { p.reload(ctx) })
+		filewatch.Directory(ctx, p.log, filepath.Dir(p.path), func() { p.reload(ctx) })
 	})
 	return now.err
 }

@@ -8,9 +8,13 @@ package filewatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -49,16 +53,30 @@ func Read(path string, most int64) ([]byte, error) {
 }
 
 // Directory calls changed at once, soon after anything happens in a directory,
-// and now and then besides, until ctx is over.
-func Directory(ctx context.Context, dir string, changed func()) {
+// and now and then besides, until ctx is over. When the system gives no events for
+// a directory that is there, log hears of it once: a change is then seen within
+// [LookEvery].
+func Directory(ctx context.Context, log *slog.Logger, dir string, changed func()) {
 	var events <-chan fsnotify.Event
 	var lost <-chan error
 	follow := func() {}
-	if watcher, err := fsnotify.NewWatcher(); err == nil { // else polling has to do
+	var toldOnce sync.Once
+	pollingOnly := func(err error) {
+		toldOnce.Do(func() {
+			log.Warn("a directory cannot be watched: changes are seen later, by looking", "dir", dir, "every", LookEvery, "error", err)
+		})
+	}
+	if watcher, err := fsnotify.NewWatcher(); err != nil {
+		pollingOnly(err)
+	} else {
 		defer watcher.Close()
 		events, lost = watcher.Events, watcher.Errors
 		// The directory that is at the path now; one that is missing, next time.
-		follow = func() { _ = watcher.Add(dir) }
+		follow = func() {
+			if err := watcher.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				pollingOnly(err)
+			}
+		}
 	}
 	poll := time.NewTicker(LookEvery)
 	defer poll.Stop()

@@ -1,0 +1,43 @@
+package filewatch
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestADirectoryThatCannotBeWatchedIsToldOnceAndLookedAtAllTheSame(t *testing.T) {
+	noDirectory := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(noDirectory, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := lookThreeTimes(t, filepath.Join(noDirectory, "in")); strings.Count(said, "cannot be watched") != 1 {
+		t.Errorf("the log says %q; want once that it cannot be watched", said)
+	}
+}
+
+func TestADirectoryThatIsMissingIsItsReadersToTell(t *testing.T) {
+	if said := lookThreeTimes(t, filepath.Join(t.TempDir(), "later")); said != "" {
+		t.Errorf("the log says %q", said)
+	}
+}
+
+// lookThreeTimes follows a directory for as long as that takes, and gives the log.
+func lookThreeTimes(t *testing.T, dir string) string {
+	t.Helper()
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var said bytes.Buffer
+	looks := 0
+	Directory(ctx, slog.New(slog.NewTextHandler(&said, nil)), dir, func() {
+		if looks++; looks == 3 {
+			cancel()
+		}
+	})
+	return said.String()
+}
