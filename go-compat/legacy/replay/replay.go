@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -81,17 +82,32 @@ func finish(records int) error {
 	return nil
 }
 
+// read takes the next record; io.EOF at the end of the file. Its failures are
+// worded as the other engine words them.
 func read(reader *bufio.Reader) (*pb.Record, error) {
 	record := &pb.Record{}
 	err := protodelim.UnmarshalOptions{
 		MaxSize:          recordBytesMax,
 		UnmarshalOptions: proto.UnmarshalOptions{DiscardUnknown: true},
 	}.UnmarshalFrom(reader, record)
-	return record, err
+	var tooLong *protodelim.SizeTooLargeError
+	var unreadable *fs.PathError
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return record, err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errors.New("is cut off: the file ends inside it")
+	case errors.As(err, &tooLong):
+		return nil, fmt.Errorf("is %d bytes long, over the %d that a record has at most", tooLong.Size, tooLong.MaxSize)
+	case errors.As(err, &unreadable):
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	return nil, fmt.Errorf("is no Record message: %w", err)
 }
 
-// recordBytesMax is well over the largest record, which holds a ruleset of 64 KiB.
-const recordBytesMax = 256 << 10
+// recordBytesMax is the most bytes of a record, which holds a ruleset of 64 KiB at
+// most.
+const recordBytesMax = 72 << 10
 
 // write writes the canonical bytes, fields by number. protobuf-go puts a oneof
 // behind all other fields, and the digest's number is above those of the change.

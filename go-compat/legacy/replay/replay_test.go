@@ -3,6 +3,8 @@ package replay
 import (
 	"bytes"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protodelim"
@@ -164,5 +166,23 @@ func TestAFileCutInsideARecordIsRefused(t *testing.T) {
 	var wrong *DataError
 	if err := Run(bytes.NewReader(whole[:len(whole)-1]), &out); !errors.As(err, &wrong) || wrong.Record != 2 {
 		t.Errorf("got %v, want a DataError of record 2", err)
+	}
+}
+
+func TestBytesThatAreNoRecordAreRefusedInTheSidecarsWords(t *testing.T) {
+	for given, want := range map[string]string{
+		"\x05\x0a":                 "record 1: is cut off: the file ends inside it",
+		"\x80":                     "record 1: is cut off: the file ends inside it",
+		"\xff\xff\xff\xff\x0f":     "record 1: is 4294967295 bytes long, over the 73728 that a record has at most",
+		"\x81\xc0\x04":             "record 1: is 73729 bytes long, over the 73728 that a record has at most",
+		"\x80\xc0\x04":             "record 1: is cut off: the file ends inside it", // 73728 bytes
+		"\x01\x0a":                 "record 1: is no Record message: ",              // whole, and cut off inside
+		"\x01\x07":                 "record 1: is no Record message: ",
+		strings.Repeat("\xff", 10): "record 1: is no Record message: ",
+	} {
+		err := Run(strings.NewReader(given), io.Discard)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("of %q: %v; want %s", given, err, want)
+		}
 	}
 }
