@@ -90,23 +90,24 @@ type listeners struct {
 }
 
 // open opens all of them, or none.
-func (s *settings) open(ctx context.Context) (l *listeners, err error) {
-	l = &listeners{}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
-	if l.commands, err = program.ListenAll(ctx, s.listen...); err != nil {
-		return nil, err
-	}
-	if l.legacyFeed, err = program.ListenAll(ctx, s.legacyFeed...); err != nil {
-		return nil, err
-	}
-	if l.http, err = program.Listen(ctx, s.http); err != nil {
+func (s *settings) open(ctx context.Context) (*listeners, error) {
+	l := &listeners{}
+	if err := l.open(ctx, s); err != nil {
+		l.close()
 		return nil, err
 	}
 	return l, nil
+}
+
+func (l *listeners) open(ctx context.Context, s *settings) (err error) {
+	if l.commands, err = program.ListenAll(ctx, s.listen...); err != nil {
+		return err
+	}
+	if l.legacyFeed, err = program.ListenAll(ctx, s.legacyFeed...); err != nil {
+		return err
+	}
+	l.http, err = program.Listen(ctx, s.http)
+	return err
 }
 
 func (l *listeners) log(log *slog.Logger) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +265,29 @@ func TestALedgerThatIsHeldElsewhereIsNamed(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, program.ExitLocked)
 	}
 	first.end()
+}
+
+func TestAnAddressThatIsHeldElsewhereIsNamed(t *testing.T) {
+	held, err := program.Listen(t.Context(), "tcp:127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	for _, setting := range []string{"listen", "legacy-feed-listen", "http"} {
+		args := []string{"--admin", ""}
+		for _, other := range []string{"listen", "legacy-feed-listen", "http"} {
+			addr := "unix:" + filepath.Join(t.TempDir(), "s")
+			if other == setting {
+				addr = held.Addr().String()
+			}
+			args = append(args, "--"+other, addr)
+		}
+		var stderr bytes.Buffer
+		code := new(settings).program().Execute(t.Context(), args, io.Discard, &stderr)
+		if code != program.ExitLocked || !strings.Contains(stderr.String(), "matchmaker: listen on "+strconv.Quote(held.Addr().String())) {
+			t.Errorf("--%s: exit code %d, want %d and a sentence: %s", setting, code, program.ExitLocked, stderr.String())
+		}
+	}
 }
 
 func TestARouterThatFailedEndsTheProcessWithItsReason(t *testing.T) {
