@@ -54,7 +54,7 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 		return err
 	}
 	engine := legacy.New(config)
-	program.OnReload(ctx, engine.FollowRulesets(s.rules))
+	p.OnReload(ctx, engine.FollowRulesets(s.rules))
 	defer func() { // by now no call is in hand: Serve waited for them, or cut them off
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.DrainWithin)
 		defer cancel()

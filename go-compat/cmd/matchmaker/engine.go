@@ -45,7 +45,7 @@ func (s *settings) openShard(ctx context.Context, p *program.Process) (*shard, e
 func (s *settings) newLegacy(ctx context.Context, p *program.Process, config legacy.Config) *legacy.Engine {
 	config.Logger = p.Log
 	engine := legacy.New(config)
-	program.OnReload(ctx, engine.FollowRulesets(s.rules))
+	p.OnReload(ctx, engine.FollowRulesets(s.rules))
 	p.Metrics.MustRegister(engine.Metrics()...)
 	return engine
 }

@@ -45,6 +45,8 @@ func (p Program) live(ctx context.Context, common common, warnings []string, std
 func (p Program) work(ctx context.Context, process *Process) error {
 	ctx, stopSignals := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stopSignals()
+	ctx, stopHangup := process.untilHangup(ctx)
+	defer stopHangup()
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx, process) }()
 	select {
@@ -52,6 +54,7 @@ func (p Program) work(ctx context.Context, process *Process) error {
 		return err
 	case <-ctx.Done():
 	}
+	stopHangup()
 	stopSignals() // a second signal ends the process at once, as it would any
 	process.Ready.Set("process", "draining")
 	process.Log.Info("draining", "within", process.DrainWithin.String())

@@ -120,8 +120,8 @@ func TestAProgramThatDoesNotDrainIsEndedInTime(t *testing.T) {
 
 func TestSIGHUPReloadsAndEndsNothing(t *testing.T) {
 	started, reloaded := make(chan bool), make(chan bool)
-	_, code := life(t, func(ctx context.Context, _ *Process) error {
-		OnReload(ctx, func() { reloaded <- true })
+	_, code := life(t, func(ctx context.Context, p *Process) error {
+		p.OnReload(ctx, func() { reloaded <- true })
 		started <- true
 		<-ctx.Done()
 		return nil
@@ -138,6 +138,23 @@ func TestSIGHUPReloadsAndEndsNothing(t *testing.T) {
 	}
 	if got := <-code; got != ExitOK {
 		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestAProgramThatReloadsNothingDrainsOnSIGHUP(t *testing.T) {
+	started, drained := make(chan bool), false
+	_, code := life(t, func(ctx context.Context, _ *Process) error {
+		started <- true
+		<-ctx.Done()
+		drained = true
+		return nil
+	})
+	<-started
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-code; got != ExitOK || !drained {
+		t.Errorf("exit code %d, drained %v", got, drained)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,8 @@ type Process struct {
 	// DrainWithin is how long calls in hand may take once the program was told to end.
 	DrainWithin time.Duration
 
-	name string
+	name    string
+	hangups chan os.Signal // SIGHUP, until [Process.OnReload] takes it
 }
 
 func newProcess(name string, common common, log *slog.Logger) *Process {
@@ -40,6 +42,7 @@ func newProcess(name string, common common, log *slog.Logger) *Process {
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &Process{
 		Log: log, Metrics: metrics, Ready: newReadiness(), DrainWithin: common.drainWithin, name: name,
+		hangups: make(chan os.Signal, 1),
 	}
 }
 

@@ -48,7 +48,7 @@ func (p Program) Main() {
 }
 
 // Execute runs the program until it is done, until ctx is over, or until
-// SIGTERM or SIGINT, and returns its exit code.
+// SIGTERM, SIGINT, or a SIGHUP that is no reload, and returns its exit code.
 func (p Program) Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	started := false
 	root := p.command(stderr)
