@@ -95,7 +95,8 @@ func (p Program) command(stderr io.Writer) *cobra.Command {
 		Short: "Print every setting, with where its value comes from",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := p.read(table, cmd.Flags())
+			// Without Check: also settings that do not go together are to be looked at.
+			s, err := readSettings(envPrefix(p.Name), table, cmd.Flags())
 			if err != nil {
 				return err
 			}

@@ -159,8 +159,8 @@ func lineOf(text, prefix string) string {
 	return ""
 }
 
-func TestSettingsThatContradictEachOtherAreAUsageError(t *testing.T) {
-	var errs bytes.Buffer
+func TestSettingsThatContradictEachOtherAreAUsageErrorButArePrinted(t *testing.T) {
+	var out, errs bytes.Buffer
 	p := Program{
 		Name:  "shop",
 		Check: func() error { return errors.New("--sidecar needs --ledger") },
@@ -168,5 +168,8 @@ func TestSettingsThatContradictEachOtherAreAUsageError(t *testing.T) {
 	}
 	if code := p.Execute(t.Context(), nil, &errs, &errs); code != ExitUsage || !strings.Contains(errs.String(), "needs --ledger") {
 		t.Fatalf("code %d: %s", code, errs.String())
+	}
+	if code := p.Execute(t.Context(), []string{"config", "print"}, &out, &errs); code != ExitOK || lineOf(out.String(), "admin = ") == "" {
+		t.Fatalf("config print: code %d: %s", code, errs.String())
 	}
 }
