@@ -45,7 +45,7 @@ func main() {
 			config.Log = p.Log
 			config.Progress = func(line string) { fmt.Fprintln(os.Stdout, line) }
 			if err := learn(&config, rulesDir); err != nil {
-				return program.Exit(program.ExitData, "%w", err)
+				return program.FileExit(err)
 			}
 			return run(ctx, p, config, router, report, length)
 		},

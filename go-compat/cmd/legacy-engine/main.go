@@ -91,7 +91,7 @@ func (s *settings) engine(p *program.Process) (legacy.Config, error) {
 	}
 	rulesets, err := legacy.LoadRulesets(s.rules)
 	if err != nil {
-		return config, program.Exit(program.ExitData, "%w", err)
+		return config, program.FileExit(err)
 	}
 	config.Rulesets = rulesets
 	return config, nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"treasurehunt.example/go-compat/legacy"
 	"treasurehunt.example/go-compat/playerstate"
@@ -84,11 +87,16 @@ func (s *settings) openRouter(ctx context.Context, p *program.Process, old *lega
 // ledgerExit gives the failures of a ledger their exit codes.
 func ledgerExit(err error) error {
 	var damaged *ledger.DamagedError
+	var path *fs.PathError
 	switch {
 	case errors.Is(err, ledger.ErrLocked):
 		return &program.ExitError{Code: program.ExitLocked, Err: err}
 	case errors.As(err, &damaged):
 		return &program.ExitError{Code: program.ExitData, Err: err}
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+		return program.Exit(program.ExitData, "%w; it is no ledger, or a damaged one: restore it, or name another --ledger if it never was one", err)
+	case errors.As(err, &path):
+		return program.Exit(program.ExitSettings, "--ledger: %w; its directory has to be there, and this user's to write", err)
 	default:
 		return err
 	}
@@ -97,7 +105,7 @@ func ledgerExit(err error) error {
 func (s *settings) rulesets() (legacy.Rulesets, error) {
 	rulesets, err := legacy.LoadRulesets(s.rules)
 	if err != nil {
-		return nil, program.Exit(program.ExitData, "%w", err)
+		return nil, program.FileExit(err)
 	}
 	return rulesets, nil
 }

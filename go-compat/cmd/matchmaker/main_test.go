@@ -290,6 +290,33 @@ func TestAnAddressThatIsHeldElsewhereIsNamed(t *testing.T) {
 	}
 }
 
+func TestAFileThatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
+	dir := t.TempDir()
+	junk := filepath.Join(dir, "junk")
+	if err := os.WriteFile(junk, []byte(strings.Repeat("no ledger ", 2000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := filepath.Join(dir, "nowhere", "l.db")
+	routed := []string{"--sidecar", "unix:" + filepath.Join(dir, "nobody"), "--flag-file", filepath.Join(dir, "flag.json")}
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{append(routed, "--ledger", nowhere), program.ExitSettings, "its directory has to be there"},
+		{append(routed, "--ledger", dir), program.ExitSettings, dir},
+		{append(routed, "--ledger", junk), program.ExitData, "restore it"},
+		{[]string{"--rules", nowhere}, program.ExitSettings, nowhere},
+	} {
+		args := append(test.args, "--admin", "", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+		var stderr bytes.Buffer
+		code := new(settings).program().Execute(t.Context(), args, io.Discard, &stderr)
+		if code != test.code || !strings.Contains(stderr.String(), test.says) {
+			t.Errorf("%v: exit code %d, want %d and %q: %s", args, code, test.code, test.says, stderr.String())
+		}
+	}
+}
+
 func TestARouterThatFailedEndsTheProcessWithItsReason(t *testing.T) {
 	failed := make(chan struct{})
 	close(failed)

@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // The exit codes of every program here, after sysexits.h where it has one.
@@ -32,6 +33,16 @@ func (e *ExitError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
 func (e *ExitError) Unwrap() error { return e.Err }
+
+// FileExit is an error of a file or directory that a setting names: what is not
+// there, or not ours to open, is of the settings; what is in it is bad data.
+func FileExit(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return &ExitError{Code: ExitSettings, Err: err}
+	}
+	return &ExitError{Code: ExitData, Err: err}
+}
 
 // exitCode is the code that err ends a program with; otherwise says the code of
 // an error that does not decide it.

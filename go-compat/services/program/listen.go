@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"strconv"
 	"strings"
@@ -20,10 +21,16 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, err
 	}
 	listener, err := serve.Listen(ctx, addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case err == nil:
+		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, Exit(ExitLocked, "%w", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, Exit(ExitSettings, "%w; make the socket's directory first", err)
+	default: // not an address that this process can have
+		return nil, Exit(ExitSettings, "%w", err)
 	}
-	return listener, err
 }
 
 // ListenAll listens on every address, or on none.

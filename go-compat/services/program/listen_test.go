@@ -64,11 +64,18 @@ func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(t.Context(), "unix:"+path); err == nil {
-		t.Error("it was taken for a socket")
+	if _, err := Listen(t.Context(), "unix:"+path); exitCode(err, ExitOK) != ExitSettings {
+		t.Errorf("%v, want a refusal with code %d", err, ExitSettings)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error("it is gone")
+	}
+}
+
+func TestASocketWithoutADirectoryIsOfTheSettings(t *testing.T) {
+	_, err := Listen(t.Context(), "unix:"+filepath.Join(t.TempDir(), "nodir", "s.sock"))
+	if exitCode(err, ExitOK) != ExitSettings || !strings.Contains(err.Error(), "make the socket's directory") {
+		t.Errorf("%v, want code %d and what to do", err, ExitSettings)
 	}
 }
 
