@@ -47,10 +47,13 @@ PGPASSFILE names, or ~/.pgpass. PGSERVICE, PGHOST and the like are heard too.`
 
 func (s *settings) run(ctx context.Context, p *program.Process) error {
 	counted, err := store.Open(ctx, s.store)
-	if errors.Is(err, store.ErrAway) {
+	switch {
+	case err == nil:
+	case errors.Is(err, store.ErrAway):
 		return program.Exit(program.ExitDependency, "%w", err)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrDamaged):
+		return program.Exit(program.ExitData, "%w", err)
+	default:
 		return program.Exit(program.ExitSettings, "%w", err)
 	}
 	return errors.Join(s.count(ctx, p, counted), counted.Close())

@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const applicationID = 0x7468_7374 // "thst", so that another program's database is known as such
@@ -40,7 +44,25 @@ func openSQLite(ctx context.Context, path string) (Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	return newDatabase(ctx, path, sqlite, writer, readers)
+	counted, err := newDatabase(ctx, path, sqlite, writer, readers)
+	return counted, explain(err, path)
+}
+
+// explain says what to do about a file that SQLite does not open.
+func explain(err error, path string) error {
+	var refusal *driver.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	switch refusal.Code() & 0xff { // what is above is detail
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%w; %w", err, ErrDamaged)
+	case sqlite3.SQLITE_CANTOPEN:
+		if _, missing := os.Stat(filepath.Dir(path)); errors.Is(missing, fs.ErrNotExist) {
+			return fmt.Errorf("%w; its directory does not exist: make it", err)
+		}
+	}
+	return err
 }
 
 func dataSource(path, mode string, pragmas ...string) string {

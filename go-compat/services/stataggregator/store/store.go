@@ -21,6 +21,9 @@ var ErrNotFound = errors.New("not found")
 // ErrAway says that the database is not there, or not now.
 var ErrAway = errors.New("the database is away")
 
+// ErrDamaged says that a file is no database of SQLite, or not any more.
+var ErrDamaged = errors.New("restore the file, or name another one")
+
 // Store keeps statistics. Safe for concurrent use.
 type Store interface {
 	// Cursor is where a feed is read on; nil: from its oldest record.

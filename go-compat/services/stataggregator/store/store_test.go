@@ -372,6 +372,27 @@ func TestAStoreThatIsNotOursIsRefused(t *testing.T) {
 	}
 }
 
+func TestAFileThatSQLiteDoesNotOpenIsExplained(t *testing.T) {
+	dir := t.TempDir()
+	junk := filepath.Join(dir, "junk.db")
+	if err := os.WriteFile(junk, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]struct {
+		says    string
+		damaged bool
+	}{
+		junk:                                  {"restore the file", true},
+		filepath.Join(dir, "nowhere", "s.db"): {"its directory does not exist: make it", false},
+		dir:                                   {dir, false},
+	} {
+		_, err := Open(t.Context(), path)
+		if err == nil || !strings.Contains(err.Error(), want.says) || errors.Is(err, ErrDamaged) != want.damaged {
+			t.Errorf("%s: %v, want %q", path, err, want.says)
+		}
+	}
+}
+
 func TestAPathMayHoldAnyCharacter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c#d%20:é.db")
 	open(t, "sqlite:"+path)
