@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 
 	bolterrors "go.etcd.io/bbolt/errors"
 
@@ -102,10 +105,18 @@ func ledgerExit(err error) error {
 	}
 }
 
+// rulesets loads those of the old engine, which every hunt's has to be among: it may
+// be placed there at any percentage, and could not be made.
 func (s *settings) rulesets() (legacy.Rulesets, error) {
 	rulesets, err := legacy.LoadRulesets(s.rules)
 	if err != nil {
 		return nil, program.FileExit(err)
+	}
+	for _, name := range s.matchmaker.Rulesets {
+		if _, has := rulesets[name]; !has {
+			return nil, program.Exit(program.ExitSettings, "--hunt-ruleset %s: there is no such ruleset; with this --rules there are %s",
+				name, strings.Join(slices.Sorted(maps.Keys(rulesets)), ", "))
+		}
 	}
 	return rulesets, nil
 }

@@ -290,7 +290,7 @@ func TestAnAddressThatIsHeldElsewhereIsNamed(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
+func TestWhatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
 	dir := t.TempDir()
 	junk := filepath.Join(dir, "junk")
 	if err := os.WriteFile(junk, []byte(strings.Repeat("no ledger ", 2000)), 0o600); err != nil {
@@ -307,6 +307,7 @@ func TestAFileThatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
 		{append(routed, "--ledger", dir), program.ExitSettings, dir},
 		{append(routed, "--ledger", junk), program.ExitData, "restore it"},
 		{[]string{"--rules", nowhere}, program.ExitSettings, nowhere},
+		{[]string{"--hunt-ruleset", "classic,clasic"}, program.ExitSettings, "clasic: there is no such ruleset; with this --rules there are classic"},
 	} {
 		args := append(test.args, "--admin", "", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
 		var stderr bytes.Buffer
