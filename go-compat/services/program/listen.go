@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"strconv"
@@ -12,13 +13,14 @@ import (
 	"treasurehunt.example/go-compat/playerstate/serve"
 )
 
-// Addresses are written as unix:PATH, tcp:HOST:PORT or HOST:PORT.
+// addressForm is how addresses are written.
+const addressForm = "unix:PATH, tcp:HOST:PORT or HOST:PORT"
 
 // Listen listens on addr. The socket that a process left behind at its death is
 // replaced; one that is served, and a file that is no socket, are refused.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	if _, _, err := splitAddress(addr); err != nil {
-		return nil, err
+		return nil, Exit(ExitUsage, "an address %w", err)
 	}
 	listener, err := serve.Listen(ctx, addr)
 	switch {
@@ -67,7 +69,7 @@ func splitAddress(addr string) (network, place string, err error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		// The kernel keeps 108 bytes for a path, the last of them zero.
 		if path == "" || len(path) > 107 {
-			return "", "", Exit(ExitUsage, "%s: a socket's path has 1 to 107 bytes, this one %d", addr, len(path))
+			return "", "", fmt.Errorf("must have a socket's path of 1 to 107 bytes, not of %d: %q", len(path), addr)
 		}
 		return "unix", path, nil
 	}
@@ -77,7 +79,7 @@ func splitAddress(addr string) (network, place string, err error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", "", Exit(ExitUsage, "%q is not an address: write unix:PATH, tcp:HOST:PORT or HOST:PORT", addr)
+		return "", "", fmt.Errorf("must be %s, not %q", addressForm, addr)
 	}
 	return "tcp", place, nil
 }

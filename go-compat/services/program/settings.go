@@ -22,6 +22,20 @@ type Setting struct {
 type Limit[T any] struct {
 	Says   string
 	Allows func(T) bool
+	// why, if any, says of a value that is not allowed more than Says and the value do.
+	why func(T) error
+}
+
+// refuse is nil while the limit allows value.
+func (l Limit[T]) refuse(value T) error {
+	switch {
+	case l.Allows(value):
+		return nil
+	case l.why != nil:
+		return l.why(value)
+	default:
+		return fmt.Errorf("must be %s, not %q", l.Says, fmt.Sprint(value))
+	}
 }
 
 // String is a setting of text.
@@ -72,8 +86,8 @@ func row[T any](
 		define: func(f *pflag.FlagSet) { define(f, p, name, value, usage) },
 		check: func() error {
 			for _, limit := range limits {
-				if !limit.Allows(*p) {
-					return fmt.Errorf("must be %s, not %q", limit.Says, fmt.Sprint(*p))
+				if err := limit.refuse(*p); err != nil {
+					return err
 				}
 			}
 			return nil
@@ -104,21 +118,33 @@ func Given() Limit[string] {
 
 // Address allows what [Listen] and [Target] take, and nothing at all.
 func Address() Limit[string] {
+	refuse := func(value string) error {
+		if value == "" {
+			return nil
+		}
+		_, _, err := splitAddress(value)
+		return err
+	}
 	return Limit[string]{
-		Says: "unix:PATH, tcp:HOST:PORT or HOST:PORT",
-		Allows: func(value string) bool {
-			_, _, err := splitAddress(value)
-			return value == "" || err == nil
-		},
+		Says:   addressForm,
+		Allows: func(value string) bool { return refuse(value) == nil },
+		why:    refuse,
 	}
 }
 
 // Each asks limit of every item of a list.
 func Each[T any](limit Limit[T]) Limit[[]T] {
+	refuse := func(values []T) error {
+		for _, value := range values {
+			if err := limit.refuse(value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	return Limit[[]T]{
-		Says: limit.Says,
-		Allows: func(values []T) bool {
-			return !slices.ContainsFunc(values, func(value T) bool { return !limit.Allows(value) })
-		},
+		Says:   limit.Says,
+		Allows: func(values []T) bool { return refuse(values) == nil },
+		why:    refuse,
 	}
 }

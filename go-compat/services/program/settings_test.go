@@ -86,6 +86,8 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		{name: "flag out of bounds", args: []string{"--tickets-max", "1001"}, code: ExitUsage, says: []string{"--tickets-max", "1 to 1000", "1001"}},
 		{name: "flag of the wrong type", args: []string{"--wait", "soon"}, code: ExitUsage, says: []string{"wait", "soon"}},
 		{name: "bad address", args: []string{"--feed", "nowhere"}, code: ExitUsage, says: []string{"--feed", "HOST:PORT"}},
+		{name: "one bad address of two", args: []string{"--feed", "tcp:a:1,nowhere"}, code: ExitUsage, says: []string{`not "nowhere"`}},
+		{name: "socket path too long", args: []string{"--feed", "unix:/" + strings.Repeat("x", 107)}, code: ExitUsage, says: []string{"--feed must have a socket's path of 1 to 107 bytes, not of 108", `"unix:/xx`}},
 		{name: "unknown flag", args: []string{"--ticket-max", "1"}, code: ExitUsage, says: []string{"did you mean --tickets-max?"}},
 		{name: "unknown command", args: []string{"confg"}, code: ExitUsage, says: []string{"confg", "config"}},
 		{name: "log level", args: []string{"--log-level", "loud"}, code: ExitUsage, says: []string{"debug, info, warn, error"}},
