@@ -291,6 +291,8 @@ func TestAnAddressThatIsHeldElsewhereIsNamed(t *testing.T) {
 }
 
 func TestWhatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // of one that starts for all that
+	defer cancel()
 	dir := t.TempDir()
 	junk := filepath.Join(dir, "junk")
 	if err := os.WriteFile(junk, []byte(strings.Repeat("no ledger ", 2000)), 0o600); err != nil {
@@ -311,7 +313,7 @@ func TestWhatCannotBeUsedHasTheExitCodeOfItsCause(t *testing.T) {
 	} {
 		args := append(test.args, "--admin", "", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
 		var stderr bytes.Buffer
-		code := new(settings).program().Execute(t.Context(), args, io.Discard, &stderr)
+		code := new(settings).program().Execute(ctx, args, io.Discard, &stderr)
 		if code != test.code || !strings.Contains(stderr.String(), test.says) {
 			t.Errorf("%v: exit code %d, want %d and %q: %s", args, code, test.code, test.says, stderr.String())
 		}

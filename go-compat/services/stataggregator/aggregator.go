@@ -25,6 +25,7 @@ type Aggregator struct {
 	pullers     []*puller
 	connections []*grpc.ClientConn
 	store       store.Store
+	log         *slog.Logger
 }
 
 // New makes an aggregator that counts into a store. config was checked. Options
@@ -38,7 +39,7 @@ func New(
 		return nil, err
 	}
 	metrics := newMetrics(registerer, missing)
-	a := &Aggregator{store: counted}
+	a := &Aggregator{store: counted, log: log}
 	for _, feed := range config.Feeds {
 		name, addr, _ := strings.Cut(feed, "=")
 		conn, err := connect(addr, options)

@@ -13,12 +13,32 @@ import (
 // Routes adds the aggregator's JSON API. It reads the store alone, and
 // calls nobody.
 func (a *Aggregator) Routes(api *jsonapi.API) {
-	api.Handle("GET /v1/hunts", a.getHunts)
-	api.Handle("GET /v1/hunts/{id}", a.getHunt)
-	api.Handle("GET /v1/players/{id}", a.getPlayer)
-	api.Handle("GET /v1/leaderboards/{board}", a.getLeaderboard)
-	api.Handle("GET /v1/feeds", a.getFeeds)
-	api.Handle("GET /v1/alarms", a.getAlarms)
+	for route, handler := range map[string]jsonapi.Handler{
+		"GET /v1/hunts":                a.getHunts,
+		"GET /v1/hunts/{id}":           a.getHunt,
+		"GET /v1/players/{id}":         a.getPlayer,
+		"GET /v1/leaderboards/{board}": a.getLeaderboard,
+		"GET /v1/feeds":                a.getFeeds,
+		"GET /v1/alarms":               a.getAlarms,
+	} {
+		api.Handle(route, a.whileThere(handler))
+	}
+}
+
+// whileThere answers 503 while the database is away, which is for the caller to try
+// again.
+func (a *Aggregator) whileThere(handler jsonapi.Handler) jsonapi.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := handler(w, r)
+		if !store.IsAway(err) {
+			return err
+		}
+		a.log.WarnContext(r.Context(), "request not answered", "path", r.URL.Path, "error", err)
+		return &jsonapi.Error{
+			Status: http.StatusServiceUnavailable, Code: "unavailable",
+			Message: store.ErrAway.Error() + "; try again",
+		}
+	}
 }
 
 func (a *Aggregator) getHunts(w http.ResponseWriter, r *http.Request) error {

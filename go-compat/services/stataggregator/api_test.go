@@ -1,16 +1,20 @@
 package stataggregator
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
@@ -19,6 +23,8 @@ import (
 	"treasurehunt.example/go-compat/services/program"
 	"treasurehunt.example/go-compat/services/program/jsonapi"
 	"treasurehunt.example/go-compat/services/stataggregator/internal/testfeed"
+	"treasurehunt.example/go-compat/services/stataggregator/store"
+	"treasurehunt.example/go-compat/services/stataggregator/tally"
 )
 
 // serveAPI serves an aggregator's API, after it has counted the records.
@@ -270,6 +276,37 @@ func TestWhatIsWrongWithARequestIsNamed(t *testing.T) {
 		status := ask(t, server, path, &body)
 		if got := strings.TrimSpace(fmt.Sprint(status, " ", body.Error.Code, " ", body.Error.Field)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// away is a store whose database fails in one way.
+type away struct {
+	store.Store
+	err error
+}
+
+func (a away) Hunts(context.Context, string, int) ([]tally.Hunt, error) { return nil, a.err }
+
+func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
+	for _, test := range []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{fmt.Errorf("read: %w", &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}), http.StatusServiceUnavailable, "unavailable"},
+		{&pgconn.PgError{Code: "57P01", Message: "terminating connection due to administrator command"}, http.StatusServiceUnavailable, "unavailable"},
+		{fmt.Errorf("timeout: %w", context.DeadlineExceeded), http.StatusServiceUnavailable, "unavailable"},
+		{&pgconn.PgError{Code: "42P01", Message: "there is no such table"}, http.StatusInternalServerError, "internal"},
+	} {
+		log := slog.New(slog.NewTextHandler(t.Output(), nil))
+		a := &Aggregator{store: away{err: test.err}, log: log}
+		api := jsonapi.New(log, prometheus.NewRegistry())
+		a.Routes(api)
+		answer := httptest.NewRecorder()
+		api.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/hunts", nil))
+		if answer.Code != test.status || !strings.Contains(answer.Body.String(), test.code) {
+			t.Errorf("%v: %d %s, want %d %s", test.err, answer.Code, answer.Body, test.status, test.code)
 		}
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"regexp"
 	"strings"
 	"time"
@@ -65,12 +68,46 @@ func openPostgres(ctx context.Context, dsn string) (Store, error) {
 	name := fmt.Sprintf("postgres database %s at %s", config.Database, address)
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
-	counted, err := newDatabase(ctx, name, postgres, stdlib.OpenDB(*config), stdlib.OpenDB(*reading))
-	if isAway(err) {
+	counted, err := newDatabase(ctx, name, postgres, openPool(config), openPool(reading))
+	if IsAway(err) {
 		err = fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return counted, err
 }
+
+func openPool(config *pgx.ConnConfig) *sql.DB {
+	return sql.OpenDB(connector{stdlib.GetConnector(*config)})
+}
+
+// connector makes connections. It tells of the last attempt that failed: before it
+// the same was tried with TLS, or at the host's other address.
+type connector struct{ driver.Connector }
+
+// Connect implements [driver.Connector].
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	var failure *pgconn.ConnectError
+	if errors.As(err, &failure) {
+		if attempts, many := failure.Unwrap().(interface{ Unwrap() []error }); many {
+			all := attempts.Unwrap()
+			return nil, &lastAttempt{ConnectError: failure, err: all[len(all)-1]}
+		}
+	}
+	return conn, err
+}
+
+// lastAttempt is the error of all attempts, and says what the last one ended with.
+type lastAttempt struct {
+	*pgconn.ConnectError
+	err error
+}
+
+func (e *lastAttempt) Error() string {
+	return fmt.Sprintf("connect as user %s to database %s: %v", e.Config.User, e.Config.Database, e.err)
+}
+
+// Unwrap gives all attempts.
+func (e *lastAttempt) Unwrap() error { return e.ConnectError }
 
 var (
 	passwordKey = regexp.MustCompile(`[?&]((?:ssl)?password)=`) // would be shown with the settings
@@ -97,9 +134,10 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// isAway tells whether an error is of a server that is not there, or not now. What
-// a server that is there refuses, as a password or a database, is of the settings.
-func isAway(err error) bool {
+// IsAway tells whether an error of a [Store] is of a server that is not there, or not
+// now. What a server that is there refuses, as a password or a database, is of the
+// settings.
+func IsAway(err error) bool {
 	if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) {
 		switch refusal.Code[:2] {
 		case "08", "53", "57", "58": // the connection, resources, an operator, the system
@@ -107,6 +145,8 @@ func isAway(err error) bool {
 		}
 		return false
 	}
-	failure := (*pgconn.ConnectError)(nil)
-	return errors.As(err, &failure) || errors.Is(err, context.DeadlineExceeded)
+	var connecting *pgconn.ConnectError
+	var talking net.Error // of a connection that broke, or a deadline
+	return errors.As(err, &connecting) || errors.As(err, &talking) ||
+		errors.Is(err, ErrAway) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn)
 }

@@ -60,6 +60,13 @@ func TestAServerThatIsAwayIsToldFromOneThatRefuses(t *testing.T) {
 	refused(t, "postgresql://user:secret@127.0.0.1:1/db", "127.0.0.1:1", true)
 }
 
+func TestAServerThatIsAwayIsToldOfOnce(t *testing.T) {
+	_, err := Open(t.Context(), "postgres://user@127.0.0.1:1/db?sslmode=prefer")
+	if !errors.Is(err, ErrAway) || strings.Count(err.Error(), "connection refused") != 1 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v, want one refused connection, in one line", err)
+	}
+}
+
 func TestAPasswordComesFromTheFileThatLibpqReads(t *testing.T) {
 	server := testpostgres.Shared(t)
 	place := server.Schema(t, nil)
