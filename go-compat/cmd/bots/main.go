@@ -3,14 +3,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/legacy"
 	"treasurehunt.example/go-compat/legacy/rules"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/services/audit"
 	"treasurehunt.example/go-compat/services/bots"
 	"treasurehunt.example/go-compat/services/program"
 	"treasurehunt.example/go-compat/sidecar"
@@ -24,7 +27,7 @@ func main() {
 		Name:  "bots",
 		Short: "Plays hunts as a crowd of players, from a seed",
 		Long: "Plays hunts as a crowd of players, from a seed. On SIGTERM it takes no new hunts, plays the running\n" +
-			"ones to their end (within --drain-within), writes its report and exits 0.",
+			"ones to their end (within --drain-within), writes its report and exits 0; 69 says that nothing was ever played.",
 		Settings: []program.Setting{
 			program.String(&router, "router", "tcp:127.0.0.1:7101", "the router's gRPC server", program.Address()),
 			program.String(&config.Matchmaker, "matchmaker", "127.0.0.1:8101", "host:port of the matchmaker's JSON API", program.Given()),
@@ -73,7 +76,16 @@ func run(ctx context.Context, p *program.Process, config bots.Config, router, re
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return client.Close(closing)
+	return errors.Join(played(seen, config.Matchmaker, router), client.Close(closing))
+}
+
+// played refuses a run in which no bot was answered one command: it proves nothing.
+func played(seen *audit.Report, matchmaker, router string) error {
+	answered := func(player audit.Player) bool { return player.Answered > 0 }
+	if slices.ContainsFunc(seen.Hunts, func(hunt audit.Hunt) bool { return slices.ContainsFunc(hunt.Players, answered) }) {
+		return nil
+	}
+	return program.Exit(program.ExitDependency, "nothing was played: see that the matchmaker answers at %s and the router at %s", matchmaker, router)
 }
 
 // learn gives the bots the rulesets: what their power-ups do, and how a hunt
