@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,6 +156,31 @@ func TestAProgramThatReloadsNothingDrainsOnSIGHUP(t *testing.T) {
 	}
 	if got := <-code; got != ExitOK || !drained {
 		t.Errorf("exit code %d, drained %v", got, drained)
+	}
+}
+
+func TestTheReleaseThatTheLinkerSetIsTheVersion(t *testing.T) {
+	was := release
+	t.Cleanup(func() { release = was })
+	release = "1.2.3"
+	var stdout, stderr bytes.Buffer
+	p := Program{Name: "shop", Run: func(context.Context, *Process) error { return nil }}
+	for _, args := range [][]string{{"--version"}, nil} {
+		if code := p.Execute(t.Context(), args, &stdout, &stderr); code != ExitOK {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+	if got := stdout.String(); got != "shop version 1.2.3\n" {
+		t.Errorf("--version says %q", got)
+	}
+	if got := stderr.String(); !strings.Contains(got, "version=1.2.3") {
+		t.Errorf("the log says %q", got)
+	}
+	answer := httptest.NewRecorder()
+	newProcess("shop", common{}, newLogger(t.Output(), "info", "text")).
+		adminHandler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/version", nil))
+	if got := answer.Body.String(); !strings.Contains(got, `"version":"1.2.3"`) {
+		t.Errorf("/version says %q", got)
 	}
 }
 
