@@ -259,7 +259,7 @@ var wrongs = map[string]func(*doctored){
 	"a call without a deadline ends though the engine hangs": func(d *doctored) {
 		good := d.getHunt
 		d.getHunt = func(ctx context.Context, req *pb.GetHuntRequest) (*pb.GetHuntResponse, error) {
-			ctx, cancel := context.WithTimeout(ctx, hangMost)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 			defer cancel()
 			return good(ctx, req)
 		}

@@ -204,6 +204,8 @@ func hangIsBounded(b *bench) {
 	b.mustApply(b.join(hunt, 1))
 	resume := sync.OnceFunc(b.stall(b.TB, b.engine, hunt))
 	b.Cleanup(resume)
+	late := time.AfterFunc(hangMost, resume) // an engine without a default hangs no longer than that
+	defer late.Stop()
 	cmd := b.join(hunt, 2)
 	var calls sync.WaitGroup
 	var answered error
@@ -262,12 +264,13 @@ func closedIsUnavailable(b *bench) {
 		b.Skipf("nothing shown: %T has no Close(ctx)", b.engine)
 	}
 	hunt := b.hunt()
+	ctx := b.ctx()
 	var closed atomic.Bool
 	var calls sync.WaitGroup
 	for player := range uint64(16) {
-		calls.Go(func() { b.callUntil(&closed, hunt, player+1) })
+		calls.Go(func() { b.callUntil(ctx, &closed, hunt, player+1) })
 	}
-	if err := closer.Close(b.ctx()); err != nil {
+	if err := closer.Close(ctx); err != nil {
 		b.Errorf("Close: %v", err)
 	}
 	closed.Store(true)
@@ -282,10 +285,10 @@ func closedIsUnavailable(b *bench) {
 
 // callUntil calls until the engine is closed: each call is answered or told that it
 // was not applied.
-func (b *bench) callUntil(closed *atomic.Bool, hunt string, player uint64) {
+func (b *bench) callUntil(ctx context.Context, closed *atomic.Bool, hunt string, player uint64) {
 	for {
 		late := closed.Load()
-		outcome, err := b.engine.Apply(b.ctx(), b.join(hunt, player))
+		outcome, err := b.engine.Apply(ctx, b.join(hunt, player))
 		switch {
 		case err != nil:
 			b.wantNotApplied(err, codes.Unavailable)

@@ -54,12 +54,12 @@ func (b *bench) failure(err error) *playerstate.Failure {
 	return failure
 }
 
-// wantNotApplied wants a failure of a code that says that nothing was applied.
+// wantNotApplied wants a failure of a code that says that nothing was applied. Any
+// goroutine may call it: it does not end the test.
 func (b *bench) wantNotApplied(err error, want codes.Code) {
 	b.Helper()
-	failure := b.failure(err)
-	if status.Code(failure) != want || failure.Fate != playerstate.FateNotApplied {
-		b.Errorf("got %v; want %s (%s)", failure, want, playerstate.FateNotApplied)
+	if status.Code(err) != want || playerstate.FateOf(err) != playerstate.FateNotApplied {
+		b.Errorf("got %v (%T); want a *playerstate.Failure: %s (%s)", err, err, want, playerstate.FateNotApplied)
 	}
 }
 
@@ -67,8 +67,8 @@ func (b *bench) wantNotApplied(err error, want codes.Code) {
 // to programs.
 func (b *bench) wantField(err error, field string) {
 	b.Helper()
+	said := status.Convert(b.failure(err))
 	b.wantNotApplied(err, codes.InvalidArgument)
-	said := status.Convert(err)
 	if !strings.HasPrefix(said.Message(), field+": ") {
 		b.Errorf("%q does not begin with the field, %q", said.Message(), field)
 	}
