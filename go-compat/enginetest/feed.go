@@ -28,7 +28,7 @@ func (b *bench) now() []byte {
 	for {
 		page := b.read(&pb.ReadRecordsRequest{Cursor: cursor, MaxRecords: 10_000})
 		cursor = page.GetCursor()
-		if page.GetBehind() == 0 && len(page.GetRecords()) == 0 {
+		if page.GetBehind() == 0 {
 			return cursor
 		}
 	}
@@ -195,9 +195,9 @@ func readerIsWoken(b *bench) {
 			b.Error(err)
 		}
 	})
+	defer func() { <-created }()
 	page := b.read(&pb.ReadRecordsRequest{Cursor: cursor, MaxRecords: 10, WaitMs: uint32(longWait.Milliseconds())})
 	took := time.Since(began)
-	<-created
 	if len(page.GetRecords()) == 0 || took >= longWait {
 		b.Errorf("%d records after %s; a record came after 100 ms", len(page.GetRecords()), took)
 	}
