@@ -18,6 +18,7 @@ import (
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/huntgen"
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -36,7 +37,7 @@ const wireHunts = 48
 func TestEachEngineAnswersOverTheWireAsBothReplay(t *testing.T) {
 	seen := newCoverage(t)
 	hunts := timelessHunts(t, seen)
-	config := localshard.Config{BinDir: os.Getenv("BIN_DIR"), Dir: shortDir(t)}
+	config := localshard.Config{Dir: shardtest.Dir(t)}
 	rules := rulesDir(t, hunts)
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -234,15 +235,7 @@ func serve(t *testing.T, config localshard.Config, engine, rules string) *grpc.C
 	if engine == "player-state" {
 		args = append([]string{"serve"}, args...)
 	}
-	process, err := localshard.Run(t.Context(), config, engine, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := process.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
+	shardtest.Run(t, config, engine, args...)
 	conn, err := grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -261,16 +254,5 @@ func rulesDir(t *testing.T, hunts [][]*pb.Record) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
-}
-
-// shortDir is short enough for a Unix socket's path, as t.TempDir is not.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "diff")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }

@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"treasurehunt.example/go-compat/enginetest"
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/services/internal/shardtest"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -28,7 +28,7 @@ func TestBothServersHoldTheSeam(t *testing.T) {
 		name string
 		args []string
 	}{
-		{"legacy-engine", []string{"--admin", ""}},
+		{"legacy-engine", nil},
 		{"player-state", []string{"serve"}},
 	} {
 		for claim, options := range map[string][]enginetest.Option{
@@ -76,36 +76,7 @@ func pause(t testing.TB, process *localshard.Process, client playerstate.Command
 // serveAlone runs one engine without a shard around it, until the test ends.
 func serveAlone(t *testing.T, name string, args ...string) (process *localshard.Process, target string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "alone") // t.TempDir is too long for a Unix socket
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := shardtest.Dir(t)
 	target = "unix:" + filepath.Join(dir, "engine.sock")
-	process, err = localshard.Launch(localshard.Config{BinDir: binary(""), Dir: dir}, name, append(args, "--listen", target)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := process.Kill(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the log is kept in %s", process.LogPath())
-			return
-		}
-		os.RemoveAll(dir)
-	})
-	client := dial(t, target)
-	err = localshard.Await(10*time.Second, func() error {
-		_, err := client.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "nobody-has-it"})
-		if status.Code(err) == codes.NotFound {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		text, _ := os.ReadFile(process.LogPath())
-		t.Fatalf("%s does not serve: %v\n%s", name, err, text)
-	}
-	return process, target
+	return shardtest.Run(t, localshard.Config{Dir: dir}, name, append(args, "--listen", target)...), target
 }

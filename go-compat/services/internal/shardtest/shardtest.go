@@ -1,5 +1,5 @@
-// Package shardtest runs a shard of real processes for the length of a test. The
-// environment variable BIN_DIR says where their programs are.
+// Package shardtest runs a shard of real processes, or one of them, for the length of
+// a test. The environment variable BIN_DIR says where their programs are.
 package shardtest
 
 import (
@@ -29,6 +29,25 @@ func Start(t testing.TB, config localshard.Config) *localshard.Shard {
 		}
 	})
 	return shard
+}
+
+// Run runs one program without a shard around it, and kills it when the test is over.
+// config.Dir is the caller's, as of [Dir].
+func Run(t testing.TB, config localshard.Config, name string, args ...string) *localshard.Process {
+	t.Helper()
+	config.BinDir = os.Getenv("BIN_DIR")
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	process, err := localshard.Run(ctx, config, name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := process.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return process
 }
 
 // Dir is a directory in which a Unix socket may lie: the path of t.TempDir is too
