@@ -14,6 +14,14 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
+func TestMain(m *testing.M) {
+	if os.Getenv("WIRE_PEER") == "" {
+		fmt.Fprintln(os.Stderr, "WIRE_PEER is not set: run `make test-wire`, which builds the Rust side and says where it is")
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
+
 // peer is a running examples/wire_peer.rs, which answers one frame at a time. It is
 // not safe for concurrent use.
 type peer struct {
@@ -25,11 +33,7 @@ type peer struct {
 // startPeer runs the peer for the length of a test.
 func startPeer(t *testing.T, mode string) *peer {
 	t.Helper()
-	path := os.Getenv("WIRE_PEER")
-	if path == "" {
-		t.Skip("SKIPPED: WIRE_PEER is not set, so nothing is compared with Rust: run `make test-wire`, which builds examples/wire_peer.rs and says where it is")
-	}
-	cmd := exec.Command(path, mode)
+	cmd := exec.Command(os.Getenv("WIRE_PEER"), mode)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
