@@ -170,6 +170,9 @@ func TestThePercentageChangesWithoutARestart(t *testing.T) {
 // The ledger has one process, and outlives the pod.
 func TestTheLedgerIsHeldByOnePodAndKept(t *testing.T) {
 	shard := get[apps.Deployment](t, build(t, canary), "Deployment", "shard-0").Spec
+	if shard.Replicas == nil {
+		t.Fatal("the number of pods is left to the default")
+	}
 	if *shard.Replicas != 1 || shard.Strategy.Type != apps.RecreateDeploymentStrategyType || shard.Strategy.RollingUpdate != nil {
 		t.Errorf("%d pods, strategy %v", *shard.Replicas, shard.Strategy)
 	}
@@ -192,7 +195,7 @@ func TestProbesAskTheSidecarAboutItselfAlone(t *testing.T) {
 		t.Errorf("startup: %v", startup)
 	}
 	if liveness == nil || liveness.HTTPGet == nil || liveness.HTTPGet.Path != "/livez" {
-		t.Errorf("liveness: %v", liveness)
+		t.Fatalf("liveness: %v", liveness)
 	}
 	if sidecar.ReadinessProbe != nil {
 		t.Error("a native sidecar's readiness is the pod's")
