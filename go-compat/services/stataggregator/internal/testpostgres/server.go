@@ -57,7 +57,7 @@ func Shared(t testing.TB) *Server {
 			failure = shared.Start()
 		}
 		if failure == nil {
-			shared.Exec(t, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Locked, Password))
+			failure = execIn(context.Background(), fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", Locked, Password), shared.DSN(nil))
 		}
 	})
 	if failure != nil {
@@ -76,35 +76,50 @@ func Close() {
 	}
 }
 
+// oldest is the first version of the server that the store works with.
+const oldest = 15
+
 // binaries is the directory of the newest server that Debian's packages installed.
-func binaries() string {
-	found, _ := filepath.Glob("/usr/lib/postgresql/[1-9][5-9]/bin/initdb") // the pattern is well formed
-	if len(found) == 0 {
-		return ""
+func binaries() (dir string) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is well formed
+	newest := oldest - 1
+	for _, initdb := range found {
+		bin := filepath.Dir(initdb)
+		if version, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && version > newest {
+			dir, newest = bin, version
+		}
 	}
-	return filepath.Dir(found[len(found)-1])
+	return dir
 }
 
-// create makes a cluster of which nothing is trusted to be as C has it: text is
-// ordered as people do.
+// create makes a server that is not started. On an error nothing is left of it.
 func create(binaries string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "postgres-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{dir: dir, binaries: binaries, account: &syscall.SysProcAttr{}}
+	if err := s.initialize(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// initialize makes a cluster of which nothing is trusted to be as C has it: text is
+// ordered as people do.
+func (s *Server) initialize() error {
 	if os.Getuid() == 0 { // as whom it refuses to run
 		if err := s.runAs("postgres", "nobody"); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	initdb := s.command("initdb", "--auth=trust", "--username=tester", "--encoding=UTF8", "--no-sync", "--no-instructions",
-		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--pgdata", filepath.Join(dir, "data"))
+		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--pgdata", filepath.Join(s.dir, "data"))
 	if output, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, output)
+		return fmt.Errorf("initdb: %w: %s", err, output)
 	}
 	access := "local all " + Locked + " scram-sha-256\nlocal all all trust\n"
-	return s, os.WriteFile(filepath.Join(dir, "data", "pg_hba.conf"), []byte(access), 0o600) // which keeps its owner
+	return os.WriteFile(filepath.Join(s.dir, "data", "pg_hba.conf"), []byte(access), 0o600) // which keeps its owner
 }
 
 // runAs has the server run as the first of some accounts that there is.
@@ -208,12 +223,17 @@ func (s *Server) Schema(t testing.TB, parameters url.Values) string {
 // Exec runs statements in the database, or in the schema that a DSN names.
 func (s *Server) Exec(t testing.TB, statements string, dsn ...string) {
 	t.Helper()
-	db, err := sql.Open("pgx", append(dsn, s.DSN(nil))[0])
-	if err != nil {
+	if err := execIn(t.Context(), statements, append(dsn, s.DSN(nil))[0]); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func execIn(ctx context.Context, statements, dsn string) error {
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statements); err != nil {
-		t.Fatal(err)
-	}
+	_, err = db.ExecContext(ctx, statements)
+	return err
 }
