@@ -2,6 +2,7 @@ package playerstatetest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -63,7 +64,9 @@ func (f *Fake) CreateHunt(ctx context.Context, req *pb.CreateHuntRequest) (*pb.C
 func (f *Fake) created(huntID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hunts = append(f.hunts, huntID)
+	if !slices.Contains(f.hunts, huntID) { // it may be a repeated call
+		f.hunts = append(f.hunts, huntID)
+	}
 }
 
 // EndHunt implements [playerstate.Commander].
