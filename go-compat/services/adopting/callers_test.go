@@ -4,7 +4,6 @@ package adopting
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -162,9 +161,7 @@ func (c caller) play(t *testing.T, target string) []string {
 
 func (c caller) command(t *testing.T, limit time.Duration, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	command := exec.CommandContext(ctx, args[0], args[1:]...)
+	command := exec.CommandContext(within(t, limit), args[0], args[1:]...)
 	command.Dir = absolute(t, root, "examples", c.name)
 	command.Env = append(command.Environ(), c.env...)
 	return command

@@ -3,10 +3,10 @@
 package adopting
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,10 +22,8 @@ const doc = "docs/adopting.md"
 // docLimit is for all commands of the doc together.
 const docLimit = time.Minute
 
-// docAddrs are the addresses that the doc names. The test puts free ones in their place.
-var docAddrs = []string{
-	"127.0.0.1:7100", "127.0.0.1:7101", "127.0.0.1:7102", "127.0.0.1:8101", "127.0.0.1:9100", "127.0.0.1:9101", "127.0.0.1:9103",
-}
+// docAddr is an address that the doc names. The test puts a free one in its place.
+var docAddr = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 // TestTheDocsCommandsDoWhatItSays runs the shell blocks of the doc as a reader would,
 // one after the other, in an empty directory with a checkout beside it.
@@ -64,21 +62,13 @@ func lines(text string) []string { return strings.Split(strings.TrimRight(text, 
 func shell(t *testing.T, script string) string {
 	t.Helper()
 	dir := shardtest.Dir(t)
-	for _, addr := range docAddrs {
-		free, err := localshard.FreeAddr()
-		if err != nil {
-			t.Fatal(err)
-		}
-		script = strings.ReplaceAll(script, addr, free)
-	}
+	script = atFreeAddrs(t, script)
 	for _, kept := range []string{"proto", "deploy"} {
 		if err := os.Symlink(absolute(t, root, kept), filepath.Join(dir, kept)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), docLimit)
-	defer cancel()
-	command := exec.CommandContext(ctx, "bash", "-c", script)
+	command := exec.CommandContext(within(t, docLimit), "bash", "-c", script)
 	command.Dir = dir
 	tools := absolute(t, root, ".tools/bin")
 	command.Env = append(command.Environ(), "PATH="+os.Getenv("BIN_DIR")+":"+tools+":"+os.Getenv("PATH"))
@@ -95,6 +85,21 @@ func shell(t *testing.T, script string) string {
 		t.Fatalf("%v\n%s\n%s", err, slurp(t, printed), slurp(t, complaints))
 	}
 	return slurp(t, printed)
+}
+
+// atFreeAddrs puts a free address of its own in the place of each that a script names.
+func atFreeAddrs(t *testing.T, script string) string {
+	t.Helper()
+	free := map[string]string{}
+	return docAddr.ReplaceAllStringFunc(script, func(addr string) string {
+		if free[addr] == "" {
+			var err error
+			if free[addr], err = localshard.FreeAddr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return free[addr]
+	})
 }
 
 func create(t *testing.T, path string) *os.File {
