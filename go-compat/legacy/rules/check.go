@@ -37,7 +37,7 @@ func (c *check) ruleset(root section) *Ruleset {
 	const key = "power_up"
 	root.unknown(key)
 	r := &Ruleset{byName: make(map[string]int)}
-	entries, _ := root.tables(key, MaxPowerUps)
+	entries, _ := root.tables(key, maxPowerUps)
 	weighed := 0
 	for i, entry := range entries {
 		p, weightOK := c.powerUp(entry)
@@ -48,8 +48,8 @@ func (c *check) ruleset(root section) *Ruleset {
 		if weightOK {
 			weighed++
 		}
-		if sum := r.weightSum + p.weight; sum > MaxWeightSum && r.weightSum <= MaxWeightSum {
-			entry.wrong("weight", "brings the sum of weights to %d, which must be 1..%d", sum, int64(MaxWeightSum))
+		if sum := r.weightSum + p.weight; sum > maxWeightSum && r.weightSum <= maxWeightSum {
+			entry.wrong("weight", "brings the sum of weights to %d, which must be 1..%d", sum, int64(maxWeightSum))
 		}
 		r.weightSum += p.weight // at most 16 times 2^32
 		r.powerUps = append(r.powerUps, p)
@@ -63,15 +63,15 @@ func (c *check) ruleset(root section) *Ruleset {
 func (c *check) powerUp(s section) (p powerUp, weightOK bool) {
 	s.unknown("name", "weight", "target", "range", "radius", "cooldown_ms", "usable_while_frozen", "effects")
 	p.name = c.name(s)
-	weight, weightOK := int64(0), s.needs("weight", fmt.Sprintf("0..%d", int64(MaxWeightSum)))
+	weight, weightOK := int64(0), s.needs("weight", fmt.Sprintf("0..%d", int64(maxWeightSum)))
 	if weightOK {
-		weight, weightOK = s.number("weight", 0, MaxWeightSum)
+		weight, weightOK = s.number("weight", 0, maxWeightSum)
 	}
-	cooldown, _ := s.number("cooldown_ms", 0, MaxCooldownMs)
+	cooldown, _ := s.number("cooldown_ms", 0, maxCooldownMs)
 	p.weight, p.cooldownMs = uint64(weight), uint32(cooldown)
 	p.usableWhenFrozen, _ = s.flag("usable_while_frozen")
 	p.target, p.reach = c.target(s)
-	effects, _ := s.tables("effects", MaxEffects)
+	effects, _ := s.tables("effects", maxEffects)
 	reveals := 0
 	for _, entry := range effects {
 		e, ok := c.effect(entry, p.target)
@@ -142,7 +142,7 @@ func (c *check) effect(s section, on target) (e effect, ok bool) {
 	if magnitudeOK && maxMagnitudeOK {
 		s.withinOwn("magnitude", magnitude, "max_magnitude", maxMagnitude)
 	}
-	maxMs, maxMsOK := s.number("max_ms", 0, MaxDurationMs)
+	maxMs, maxMsOK := s.number("max_ms", 0, maxDurationMs)
 	e.magnitude, e.maxMagnitude, e.maxMs = uint8(magnitude), uint8(maxMagnitude), uint32(maxMs)
 	if !isTimed(e.kind) {
 		if s.has("duration_ms") {
@@ -151,9 +151,9 @@ func (c *check) effect(s section, on target) (e effect, ok bool) {
 		_, _ = s.text("stacking") // says nothing here, and is no error in the rules
 		return e, true
 	}
-	if s.needs("duration_ms", fmt.Sprintf("1..%d", MaxDurationMs)) {
+	if s.needs("duration_ms", fmt.Sprintf("1..%d", maxDurationMs)) {
 		// The bound keeps every end of an effect within the 32 bits of until_ms.
-		durationMs, durationOK := s.number("duration_ms", 1, MaxDurationMs)
+		durationMs, durationOK := s.number("duration_ms", 1, maxDurationMs)
 		if durationOK && maxMsOK {
 			s.withinOwn("duration_ms", durationMs, "max_ms", maxMs)
 		}
@@ -205,7 +205,7 @@ func (c *check) stacking(s section, most int64) stacking {
 	case 0:
 		s.wrong("stacking", "is %q, and must be "+stackingWords, text)
 	case stackExtend:
-		s.needs("max_ms", fmt.Sprintf("0..%d, for stacking is extend", MaxDurationMs))
+		s.needs("max_ms", fmt.Sprintf("0..%d, for stacking is extend", maxDurationMs))
 	case stackStack:
 		s.needs("max_magnitude", fmt.Sprintf("0..%d, for stacking is stack", most))
 	case stackRefresh, stackIgnore:

@@ -146,7 +146,7 @@ func (h *Hunt) restorePlayer(s *pb.PlayerSnapshot) error {
 		return err
 	}
 	// An end is at most an effect's longest time after the hunt's.
-	latest := int64(h.settings.GetDurationMs()) + MaxDurationMs
+	latest := int64(h.settings.GetDurationMs()) + maxDurationMs
 	if until := int64(s.GetCooldownUntilMs()); until > latest {
 		return fmt.Errorf("cooldown_until_ms is %d, at most %d", until, latest)
 	}

@@ -7,11 +7,11 @@ import (
 // The bounds of a ruleset ("classic.toml").
 const (
 	MaxRulesetBytes   = 64 << 10
-	MaxPowerUps       = 16
-	MaxEffects        = 4 // of one power-up
-	MaxDurationMs     = 1 << 30
-	MaxCooldownMs     = 1 << 30
-	MaxWeightSum      = 1 << 32
+	maxPowerUps       = 16
+	maxEffects        = 4 // of one power-up
+	maxDurationMs     = 1 << 30
+	maxCooldownMs     = 1 << 30
+	maxWeightSum      = 1 << 32
 	maxMagnitude      = 255
 	maxSearchRadius   = 16 // of MAGNET and REVEAL
 	maxStolenPercent  = 100
