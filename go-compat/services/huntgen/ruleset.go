@@ -18,9 +18,9 @@ const (
 
 const longestMs = 1 << 30
 
-// randomRuleset is a valid ruleset of 1 to 16 power-ups, with any effect and stacking
-// that RULES allows, so that the engines are compared on what classic.toml
-// does not have as well.
+// randomRuleset is a valid ruleset of so many power-ups, and more behind them, with any
+// effect and stacking that RULES allows, so that the engines are compared on what
+// classic.toml does not have as well.
 func randomRuleset(random *rand.Rand, lasts lasting, powerUps int, more ...string) []byte {
 	var text strings.Builder
 	for i := range powerUps {
