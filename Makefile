@@ -14,7 +14,8 @@ export PATH := $(TOOLS):$(PATH)
 CARGO_TEST := --locked --features failpoints
 GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools go-compat/wiretest examples/go
 GO_FILES    = $(shell git ls-files '*.go' ':!go-compat/gen')
-GO_BUILD   := go build -trimpath
+RELEASE    := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+GO_BUILD   := go build -trimpath -ldflags "-X treasurehunt.example/go-compat/services/program.release=$(RELEASE)"
 
 BUF                := github.com/bufbuild/buf/cmd/buf@v1.75.0
 PROTOC_GEN_GO      := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12

@@ -193,6 +193,10 @@ fn apply(hunt: &mut Hunt, at_ms: i64, command: &Command) -> Result<pb::Outcome, 
             return Ok(wire::refused(request_id, &why));
         }
     };
+    if checked.hunt_id() != hunt.id().as_str() {
+        let why = Refused::Engine(Refusal::UnknownHunt);
+        return Ok(wire::refused(request_id, &why));
+    }
     let mut outcome = Outcome::default();
     // An end by time that comes before the command is told by the sequence.
     let _ended = hunt.apply(at_ms, &checked, &mut outcome)?;

@@ -15,6 +15,7 @@ import (
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/legacy/replay"
 	"treasurehunt.example/go-compat/legacy/rules"
+	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/services/huntgen"
 )
 
@@ -72,12 +73,13 @@ func followInGo(bytes []byte) ([]byte, error) {
 // playInGo gives the record of a command that was applied, and of any other its
 // outcome alone.
 func playInGo(hunt *rules.Hunt, given *pb.Record) (*pb.Record, error) {
-	if hunt.Due(given.GetAtMs()) {
+	cmd := given.GetApplied().GetCommand()
+	taken := playerstate.MalformedField(cmd) == "" && cmd.GetHuntId() == hunt.ID() && (cmd.GetEpoch() == 0 || cmd.GetEpoch() == hunt.Epoch())
+	if taken && hunt.Due(given.GetAtMs()) { // the end by time comes before the first such command
 		if _, err := hunt.End(given.GetAtMs()); err != nil {
 			return nil, err
 		}
 	}
-	cmd := given.GetApplied().GetCommand()
 	outcome, err := replay.Resume(hunt).Apply(given.GetAtMs(), cmd)
 	if err != nil {
 		return nil, err
