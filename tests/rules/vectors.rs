@@ -203,6 +203,35 @@ fn same<T: PartialEq + Debug>(what: &str, got: &T, want: &T, differ: &mut impl F
 }
 
 #[derive(Deserialize)]
+struct PlacementFile {
+    vectors: Vec<Placement>,
+}
+
+/// A hunt id, its murmur3_32 with seed 0, and its bucket: docs/design.md §7.
+#[derive(Deserialize)]
+struct Placement {
+    id: String,
+    murmur3_32: u32,
+    bucket: u64,
+}
+
+#[test]
+fn a_hunt_is_placed_by_the_same_hash_in_any_language() {
+    let file: PlacementFile = read("tests/vectors/murmur3.json".into());
+    assert!(!file.vectors.is_empty());
+    for Placement {
+        id,
+        murmur3_32,
+        bucket,
+    } in file.vectors
+    {
+        let hash = murmur3::murmur3_32(&mut id.as_bytes(), 0).expect("memory can be read");
+        assert_eq!(hash, murmur3_32, "{id:?}");
+        assert_eq!((u64::from(hash) * 100_000) >> 32, bucket, "{id:?}");
+    }
+}
+
+#[derive(Deserialize)]
 struct AcceptedFile {
     accepted: Vec<Accepted>,
 }
