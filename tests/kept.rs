@@ -13,7 +13,10 @@ use futures_util::FutureExt as _;
 use player_state::{
     config::{Claim, Settings},
     engine::HuntId,
-    journal::{Entry, Journal, Kept, NoRoom, Page, Place, Query, Ring, RingBounds, Room, Waiting},
+    journal::{
+        Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, Ring,
+        RingBounds, Room, Waiting,
+    },
     pb::{
         ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest,
         GetHuntRequest, HuntSettings, Join, Outcome, Refusal, Verdict, command::Action,
@@ -54,6 +57,14 @@ impl Journal for HeldBack {
         self.ring.end()
     }
 
+    fn answerable(&self, place: Place) -> Waiting<'_, ()> {
+        self.durable(place)
+    }
+
+    fn synced(&self) -> Waiting<'_, ()> {
+        self.ring.synced()
+    }
+
     fn durable(&self, place: Place) -> Waiting<'_, ()> {
         Box::pin(async move {
             let mut flowing = self.flowing.subscribe();
@@ -65,16 +76,36 @@ impl Journal for HeldBack {
         })
     }
 
-    fn read(&self, query: Query) -> Waiting<'_, Page> {
+    fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>> {
         self.ring.read(query)
     }
 
-    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Option<Bytes>> {
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>> {
         self.ring.get(hunt, sequence)
     }
 
     fn kept(&self) -> Kept {
         self.ring.kept()
+    }
+
+    fn failed(&self) -> Waiting<'_, String> {
+        self.ring.failed()
+    }
+
+    fn unsnapped(&self, place: Place) -> Vec<HuntId> {
+        self.ring.unsnapped(place)
+    }
+
+    fn put_snapshot(&self, hunt: KeptHunt) {
+        self.ring.put_snapshot(hunt);
+    }
+
+    fn let_go(&self, hunt: &HuntId) {
+        self.ring.let_go(hunt);
+    }
+
+    fn put_fence(&self, fence: &Fence) {
+        self.ring.put_fence(fence);
     }
 }
 

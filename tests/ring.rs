@@ -71,12 +71,13 @@ async fn a_reader_that_comes_back_misses_nothing_and_sees_nothing_twice() {
                 records_max: 3,
                 ..from(cursor)
             })
-            .await;
+            .await
+            .expect("a whole journal");
         seen.extend(texts(&page));
         assert!(!page.gap);
         cursor = Start::At(page.cursor);
     }
-    let rest = ring.read(from(cursor)).await;
+    let rest = ring.read(from(cursor)).await.expect("a whole journal");
     seen.extend(texts(&rest));
     assert_eq!(rest.behind, 0);
     assert_eq!(seen, (1..=70).map(|n| format!("h#{n}")).collect::<Vec<_>>());
@@ -86,7 +87,10 @@ async fn a_reader_that_comes_back_misses_nothing_and_sees_nothing_twice() {
 async fn a_reader_behind_the_retention_is_told_once_and_goes_on_at_the_oldest() {
     let ring = ring_of(4);
     push(&ring, entry("h", 1));
-    let first = ring.read(from(Start::Oldest)).await;
+    let first = ring
+        .read(from(Start::Oldest))
+        .await
+        .expect("a whole journal");
     assert!(!first.gap);
     for n in 2..=10 {
         push(&ring, entry("h", n));
@@ -96,15 +100,22 @@ async fn a_reader_behind_the_retention_is_told_once_and_goes_on_at_the_oldest() 
             records_max: 2,
             ..from(Start::At(first.cursor))
         })
-        .await;
+        .await
+        .expect("a whole journal");
     assert!(late.gap, "records 2 to 6 were dropped");
     assert_eq!(texts(&late), ["h#7", "h#8"]);
     assert_eq!(late.behind, 2);
-    let next = ring.read(from(Start::At(late.cursor))).await;
+    let next = ring
+        .read(from(Start::At(late.cursor)))
+        .await
+        .expect("a whole journal");
     assert!(!next.gap, "a gap is told once");
     assert_eq!(texts(&next), ["h#9", "h#10"]);
     assert!(
-        ring.read(from(Start::Oldest)).await.gap,
+        ring.read(from(Start::Oldest))
+            .await
+            .expect("a whole journal")
+            .gap,
         "the oldest kept is not the first"
     );
 }
@@ -113,13 +124,21 @@ async fn a_reader_behind_the_retention_is_told_once_and_goes_on_at_the_oldest() 
 async fn a_cursor_of_another_journal_starts_over_with_a_gap() {
     let (ring, other) = (ring_of(10), ring_of(10));
     push(&ring, entry("h", 1));
-    let foreign = other.read(from(Start::Oldest)).await.cursor;
+    let foreign = other
+        .read(from(Start::Oldest))
+        .await
+        .expect("a whole journal")
+        .cursor;
     let ahead = Cursor {
         place: Place(99),
-        ..ring.read(from(Start::Oldest)).await.cursor
+        ..ring
+            .read(from(Start::Oldest))
+            .await
+            .expect("a whole journal")
+            .cursor
     };
     for start in [Start::At(foreign), Start::Unreadable, Start::At(ahead)] {
-        let page = ring.read(from(start)).await;
+        let page = ring.read(from(start)).await.expect("a whole journal");
         assert!(page.gap, "{start:?}");
         assert_eq!(texts(&page), ["h#1"]);
     }
@@ -155,7 +174,8 @@ async fn a_page_ends_at_its_bytes_but_holds_one_record_at_least() {
                 bytes_max,
                 ..from(Start::Oldest)
             })
-            .await;
+            .await
+            .expect("a whole journal");
         assert_eq!(page.records.len(), found, "{bytes_max} bytes");
         assert_eq!(page.behind, 3 - found as u64);
     }
@@ -174,12 +194,18 @@ async fn filters_pass_over_records_and_a_scan_ends_at_its_limit() {
         ..from(start)
     };
 
-    let first = ring.read(quiet(Start::Oldest, 600)).await;
+    let first = ring
+        .read(quiet(Start::Oldest, 600))
+        .await
+        .expect("a whole journal");
     assert_eq!(
         (first.records.len(), first.scanned, first.behind),
         (0, 600, 401)
     );
-    let second = ring.read(quiet(Start::At(first.cursor), 600)).await;
+    let second = ring
+        .read(quiet(Start::At(first.cursor), 600))
+        .await
+        .expect("a whole journal");
     assert_eq!(texts(&second), ["quiet#1"]);
 
     let still = ring
@@ -187,7 +213,8 @@ async fn filters_pass_over_records_and_a_scan_ends_at_its_limit() {
             skip_moves: true,
             ..from(Start::Oldest)
         })
-        .await;
+        .await
+        .expect("a whole journal");
     assert_eq!(still.records.len(), 501);
     assert!(texts(&still).iter().all(|text| text != "crowd#2"));
 }
@@ -207,7 +234,10 @@ async fn a_record_is_found_by_its_place_until_it_is_dropped() {
         ("b", 0, false),
         ("c", 1, false),
     ] {
-        let record = ring.get(&id(hunt), sequence).await;
+        let record = ring
+            .get(&id(hunt), sequence)
+            .await
+            .expect("a whole journal");
         let expected = kept.then(|| format!("{hunt}#{sequence}").into_bytes());
         assert_eq!(
             record.map(|bytes| bytes.to_vec()),

@@ -9,9 +9,12 @@
 //!   written down: [`Journal::append`] takes the [`Room`] and cannot refuse.
 //! - `append` is called under the hunt's lock, so that a hunt's order is the journal's order. It
 //!   never blocks on a reader, a disk or a socket.
-//! - What [`Journal::read`] and [`Journal::get`] show is durable.
+//! - What [`Journal::read`] and [`Journal::get`] show is durable, at any durability.
+//! - A write or sync that failed is never tried again: [`Journal::failed`] completes, nobody who waits is
+//!   answered any more, and the process ends and recovers.
 
 mod cursor;
+mod recovery;
 mod ring;
 
 use std::{fmt, pin::Pin};
@@ -20,6 +23,7 @@ use prost::bytes::Bytes;
 
 pub use self::{
     cursor::Cursor,
+    recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
 };
 use crate::engine::HuntId;
@@ -51,19 +55,54 @@ pub trait Journal: Send + Sync + 'static {
     /// The place that the next record will get: a wait for one less covers all that was appended.
     fn end(&self) -> Place;
 
-    /// Completes when the record at `place`, and with it every earlier one, is durable. The place may
-    /// lie ahead of the end, which is how a reader waits for news. A journal that failed never
+    /// Completes when what rests on the record at `place`, and on every earlier one, may be answered: at
+    /// `--durability sync` that is when they are durable, else sooner. A journal that failed never
     /// completes: its process stops and recovers.
+    fn answerable(&self, place: Place) -> Waiting<'_, ()>;
+
+    /// Completes when the record at `place`, and with it every earlier one, is durable. The place may
+    /// lie ahead of the end, which is how a reader waits for news. Never completes once the journal failed.
     fn durable(&self, place: Place) -> Waiting<'_, ()>;
 
+    /// Completes after one sync, on the way that records take, that began after this call.
+    fn synced(&self) -> Waiting<'_, ()>;
+
     /// The durable records from a cursor on, at once, which may be none.
-    fn read(&self, query: Query) -> Waiting<'_, Page>;
+    fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>>;
 
     /// The record of `hunt` at `sequence`, if it is still kept.
-    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Option<Bytes>>;
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>>;
 
     /// What is kept now, for the metrics.
     fn kept(&self) -> Kept;
+
+    /// Completes, with the story for the log, when the journal can write no more.
+    fn failed(&self) -> Waiting<'_, String>;
+
+    /// The hunts with a durable record before `place` that no snapshot of theirs holds: recovery would have to
+    /// begin at it. None where nothing is recovered.
+    fn unsnapped(&self, place: Place) -> Vec<HuntId>;
+
+    /// Keeps a snapshot in the place of the hunt's last one. All that it holds must be durable. Blocks on the
+    /// disk; durable with the next sync, and nothing depends on when that is.
+    fn put_snapshot(&self, hunt: KeptHunt);
+
+    /// Forgets the snapshots of a hunt that was let go, and remembers its id. Blocks like `put_snapshot`.
+    fn let_go(&self, hunt: &HuntId);
+
+    /// Keeps who may call this engine's ownership service. Durable when [`synced`](Self::synced) completes
+    /// after it. Blocks like `put_snapshot`.
+    fn put_fence(&self, fence: &Fence);
+}
+
+/// Something kept that cannot be read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal is damaged: {what} at {at}")]
+pub struct Damage {
+    /// Where: a file and offset, or a place.
+    pub at: String,
+    /// What is wrong there.
+    pub what: String,
 }
 
 /// Where a record stands among all records of the journal's incarnation, from 0.

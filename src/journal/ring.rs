@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::{pending, ready},
     hash::{BuildHasher as _, RandomState},
     mem,
 };
@@ -15,8 +16,8 @@ use prost::bytes::Bytes;
 use tokio::{sync::Notify, task::coop::consume_budget};
 
 use super::{
-    Cursor, Entry, Journal, Kept, NoRoom, Page, Place, Query, RECORD_BYTES_MAX, Room, Start,
-    Waiting,
+    Cursor, Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
+    RECORD_BYTES_MAX, Room, Start, Waiting,
 };
 use crate::engine::HuntId;
 
@@ -145,18 +146,39 @@ impl Journal for Ring {
         self.records.lock().end()
     }
 
+    fn answerable(&self, place: Place) -> Waiting<'_, ()> {
+        self.durable(place)
+    }
+
     fn durable(&self, place: Place) -> Waiting<'_, ()> {
         Box::pin(self.reached(place))
     }
 
-    fn read(&self, query: Query) -> Waiting<'_, Page> {
-        Box::pin(self.page(query))
+    fn synced(&self) -> Waiting<'_, ()> {
+        Box::pin(ready(()))
     }
 
-    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Option<Bytes>> {
-        let record = self.records.lock().get(hunt, sequence);
-        Box::pin(std::future::ready(record))
+    fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>> {
+        Box::pin(async move { Ok(self.page(query).await) })
     }
+
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>> {
+        let record = self.records.lock().get(hunt, sequence);
+        Box::pin(ready(Ok(record)))
+    }
+
+    fn failed(&self) -> Waiting<'_, String> {
+        Box::pin(pending())
+    }
+
+    fn unsnapped(&self, _: Place) -> Vec<HuntId> {
+        Vec::new()
+    }
+
+    // Nothing of these outlives the process, so there is nothing to keep.
+    fn put_snapshot(&self, _: KeptHunt) {}
+    fn let_go(&self, _: &HuntId) {}
+    fn put_fence(&self, _: &Fence) {}
 
     fn kept(&self) -> Kept {
         let records = self.records.lock();

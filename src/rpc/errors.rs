@@ -13,7 +13,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     engine::{CreateError, HuntId, POWER_UP_BYTES_MAX, SettingsError},
-    journal::NoRoom,
+    journal::{Damage, NoRoom},
     pb::{Refusal, refusal::Reason},
     shard::{ClaimError, CreateRefused, HuntRefused},
 };
@@ -55,6 +55,8 @@ pub(super) enum Failure {
     /// What was seen or done rests on records that are not known to be durable.
     #[error("not known to be kept within the deadline: it may have been done, ask again")]
     NotKeptInTime,
+    #[error("{0}: stop the process and run player-state journal verify on its data directory")]
+    Damaged(#[from] Damage),
     /// A bug. The log has the story.
     #[error("the engine failed on this call; its log says why (player_state_panics_total)")]
     Internal,
@@ -161,6 +163,7 @@ impl Failure {
             Self::NoRoom(_) => Code::ResourceExhausted,
             Self::Quarantined(_) => Code::FailedPrecondition,
             Self::NotKeptInTime => Code::DeadlineExceeded,
+            Self::Damaged(_) => Code::DataLoss,
             Self::Internal => Code::Internal,
         }
     }
@@ -178,6 +181,7 @@ impl Failure {
             | Self::UnknownPlayer { .. }
             | Self::RecordNotKept { .. }
             | Self::NotKeptInTime
+            | Self::Damaged(_)
             | Self::Internal => Details::None,
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn read_records(
     let until = (time.arrived + wait).min(time.wait_until());
     let mut query = query(request, shard.limits().reply_bytes_max)?;
     loop {
-        let page = shard.journal().read(query.clone()).await;
+        let page = shard.journal().read(query.clone()).await?;
         let idle = page.records.is_empty() && !page.gap && page.scanned < query.scan_max;
         if !idle || !news(shard, page.cursor.place, until).await {
             return reply(shard, page);
@@ -56,7 +56,7 @@ pub(super) async fn get_record(
             "must not be 0: the records of a hunt are 1, 2, 3 …",
         ));
     }
-    let record = shard.journal().get(&hunt, request.sequence).await;
+    let record = shard.journal().get(&hunt, request.sequence).await?;
     let record = record.ok_or(Failure::RecordNotKept {
         hunt_id: request.hunt_id,
         sequence: request.sequence,

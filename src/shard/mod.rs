@@ -163,14 +163,14 @@ impl Shard {
             .await;
     }
 
-    /// Waits until all that was journaled so far is durable, and with it all that an answer made
+    /// Waits until all that was journaled so far may be answered, and with it all that an answer made
     /// before can have seen. False if that is not known at `until`.
     pub async fn kept(&self, until: Instant) -> bool {
         let Some(last) = self.journal.end().0.checked_sub(1) else {
             return true;
         };
-        let durable = self.journal.durable(Place(last));
-        timeout_at(until.into(), durable).await.is_ok()
+        let answerable = self.journal.answerable(Place(last));
+        timeout_at(until.into(), answerable).await.is_ok()
     }
 
     /// Writes a hunt's end down. Under the hunt's lock, like every append.
