@@ -16,6 +16,8 @@
 mod cursor;
 mod recovery;
 mod ring;
+mod scan;
+mod store;
 
 use std::{fmt, pin::Pin};
 
@@ -25,6 +27,7 @@ pub use self::{
     cursor::Cursor,
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
+    store::{Store, StoreSettings},
 };
 use crate::engine::HuntId;
 
@@ -106,7 +109,7 @@ pub struct Damage {
 }
 
 /// Where a record stands among all records of the journal's incarnation, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place(pub u64);
 
 impl Place {

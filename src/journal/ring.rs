@@ -17,7 +17,7 @@ use tokio::{sync::Notify, task::coop::consume_budget};
 
 use super::{
     Cursor, Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Room, Start, Waiting,
+    RECORD_BYTES_MAX, Room, Start, Waiting, scan::Scan,
 };
 use crate::engine::HuntId;
 
@@ -296,56 +296,4 @@ impl Records {
 
 fn cost(entry: &Entry) -> usize {
     ENTRY_BYTES + entry.record.len()
-}
-
-/// One reader's way through the records.
-struct Scan<'a> {
-    query: &'a Query,
-    next: Place,
-    found: Vec<Bytes>,
-    bytes: usize,
-    scanned: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn new(query: &'a Query, start: Place) -> Self {
-        Self {
-            query,
-            next: start,
-            found: Vec::new(),
-            bytes: 0,
-            scanned: 0,
-        }
-    }
-
-    fn goes_on(&self) -> bool {
-        self.scanned < self.query.scan_max && self.found.len() < self.query.records_max
-    }
-
-    /// Takes or passes over one entry; false when it no longer fits.
-    fn take(&mut self, entry: &Entry) -> bool {
-        if self.query.wants(entry) {
-            let bytes = framed_bytes(entry.record.len());
-            if !self.found.is_empty() && self.bytes + bytes > self.query.bytes_max {
-                return false;
-            }
-            self.bytes += bytes;
-            self.found.push(entry.record.clone());
-        }
-        self.scanned += 1;
-        self.next = self.next.next();
-        true
-    }
-}
-
-impl Query {
-    fn wants(&self, entry: &Entry) -> bool {
-        !(self.skip_moves && entry.is_move)
-            && self.hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt)
-    }
-}
-
-/// A record's bytes in an answer: itself, its tag and its length.
-fn framed_bytes(record: usize) -> usize {
-    record + 1 + prost::length_delimiter_len(record)
 }

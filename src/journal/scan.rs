@@ -1,0 +1,58 @@
+//! One reader's way through the records: what it takes, what it passes over, and where it stops.
+
+use prost::bytes::Bytes;
+
+use super::{Entry, Place, Query};
+
+/// One reader's way through the records.
+pub(super) struct Scan<'a> {
+    query: &'a Query,
+    /// Where to look next.
+    pub(super) next: Place,
+    pub(super) found: Vec<Bytes>,
+    bytes: usize,
+    pub(super) scanned: usize,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(query: &'a Query, start: Place) -> Self {
+        Self {
+            query,
+            next: start,
+            found: Vec::new(),
+            bytes: 0,
+            scanned: 0,
+        }
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        self.scanned < self.query.scan_max && self.found.len() < self.query.records_max
+    }
+
+    /// Takes or passes over one entry; false when it no longer fits.
+    pub(super) fn take(&mut self, entry: &Entry) -> bool {
+        if self.query.wants(entry) {
+            let bytes = framed_bytes(entry.record.len());
+            if !self.found.is_empty() && self.bytes + bytes > self.query.bytes_max {
+                return false;
+            }
+            self.bytes += bytes;
+            self.found.push(entry.record.clone());
+        }
+        self.scanned += 1;
+        self.next = self.next.next();
+        true
+    }
+}
+
+impl Query {
+    fn wants(&self, entry: &Entry) -> bool {
+        !(self.skip_moves && entry.is_move)
+            && self.hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt)
+    }
+}
+
+/// A record's bytes in an answer: itself, its tag and its length.
+fn framed_bytes(record: usize) -> usize {
+    record + 1 + prost::length_delimiter_len(record)
+}

@@ -1,0 +1,415 @@
+//! The journal on disk, over fjall.
+//!
+//! Two databases lie in the data directory: `records` has the rows, one a commit, and nothing else, so that what
+//! is appended is never written twice; `state` has what recovery begins from. [`queue`] gathers what is appended,
+//! [`writer`] commits it, [`keeper`] does what is due by time: the index, retention, the room on the disk.
+//!
+//! What must stay true:
+//! - A waiter is told after its record is durable, and its record is in the index by then.
+//! - `state` never tells of a record that is not durable, and retention never drops one that recovery needs.
+//! - After a write or sync that failed, nothing is written any more, and nobody is told anything.
+//!
+//! The write-ahead file is looked at before fjall opens it ([`wal`]): fjall would cut damage off with all that
+//! follows it.
+
+mod index;
+mod keeper;
+mod queue;
+mod read;
+mod row;
+mod state;
+mod wal;
+mod writer;
+
+use std::{
+    fmt::Display,
+    fs,
+    hash::{BuildHasher as _, RandomState},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    compaction::Fifo,
+    config::{BlockSizePolicy, FilterPolicy},
+};
+use prost::bytes::Bytes;
+use tokio::sync::watch;
+
+use self::{index::Index, queue::Queue, state::State};
+use super::{
+    Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
+    Recovery, Room, Waiting,
+};
+use crate::{config::Durability, engine::HuntId};
+
+/// How much fjall gathers in memory before it writes a table. Small, so that the writing of one never stands in
+/// a sync's way for long: at 64 MiB the worst commit took 90 ms, at 4 MiB 15 (docs/decisions/journal.md).
+const TABLE_BYTES: u64 = 4 << 20;
+
+/// The unit of compression. A reader of the feed goes through rows in order, so larger is better.
+const COMPRESSED_BYTES: u32 = 32 * 1024;
+
+/// How the journal is kept.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// What an answer waits for.
+    pub durability: Durability,
+    /// Records that are older are dropped.
+    pub retain_age: Duration,
+    /// Records are dropped while all of it takes more, in bytes on disk.
+    pub retain_bytes: u64,
+    /// While the disk has less left, in bytes, nothing may be applied.
+    pub reserve_bytes: u64,
+    /// Ids of hunts let go that are remembered.
+    pub gone_ids_max: usize,
+}
+
+/// Records on disk. Safe for concurrent use. [`Store::close`] ends it.
+pub struct Store {
+    inner: Arc<Inner>,
+    threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the threads and the readers share.
+struct Inner {
+    dir: PathBuf,
+    settings: StoreSettings,
+    incarnation: u64,
+    database: Database,
+    records: Keyspace,
+    state: State,
+    queue: Queue,
+    index: Index,
+    /// The place of the oldest record.
+    floor: AtomicU64,
+    /// Blocks of the index, the oldest first; the records behind the last are in `index` alone.
+    blocks: parking_lot::Mutex<std::collections::VecDeque<state::Block>>,
+    /// The place after the last record that may be answered for.
+    answerable: watch::Sender<Place>,
+    /// The place after the last record that is durable.
+    durable: watch::Sender<Place>,
+    /// How many of the syncs that were asked for are done.
+    synced: watch::Sender<u64>,
+    /// Why no more is written.
+    failure: watch::Sender<Option<String>>,
+    /// The disk has less left than the reserve.
+    full: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Store {
+    /// Opens the journal in `dir`, which this process holds alone, or begins one there. The recovery is to be
+    /// read to its end before anything is appended.
+    ///
+    /// # Errors
+    /// What is there cannot be read whole. A torn end can: it is cut off.
+    pub fn open(dir: &Path, settings: StoreSettings) -> Result<(Self, Recovery), Damage> {
+        let (records_dir, state_dir) = (dir.join("records"), dir.join("state"));
+        let mut torn_bytes = 0;
+        for path in [&records_dir, &state_dir] {
+            if path.exists() {
+                torn_bytes += wal::check(path)?;
+            }
+            fs::create_dir_all(path).map_err(storage(path))?;
+        }
+        sync_dir(dir).map_err(storage(dir))?;
+        let state = State::open(&state_dir)?;
+        let database = open(&records_dir)?;
+        let records = records(&database).map_err(storage(&records_dir))?;
+        let incarnation = state.incarnation(|| RandomState::new().hash_one(0_u8))?;
+        state.sync().map_err(storage(&state_dir))?;
+
+        let (floor, end) = read::bounds(&records, &records_dir)?;
+        let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
+            settings,
+            incarnation,
+            database,
+            records,
+            queue: Queue::new(end),
+            index: Index::default(),
+            floor: AtomicU64::new(floor.0),
+            blocks: parking_lot::Mutex::new(state.blocks()?.into()),
+            state,
+            answerable: watch::Sender::new(end),
+            durable: watch::Sender::new(end),
+            synced: watch::Sender::new(0),
+            failure: watch::Sender::new(None),
+            full: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        });
+        let recovery = inner.recovery(end, torn_bytes)?;
+        inner.look_at_room();
+        let store = Self {
+            threads: parking_lot::Mutex::new(vec![writer::spawn(&inner), keeper::spawn(&inner)]),
+            inner,
+        };
+        Ok((store, recovery))
+    }
+
+    /// Writes what has gathered, syncs it, and ends the threads. What is appended later is not written.
+    pub fn close(&self) {
+        self.inner.closing.store(true, Ordering::Relaxed);
+        self.inner.queue.close();
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has told so, and the process ends anyway.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Journal for Store {
+    fn reserve(&self, bytes: usize) -> Result<Room, NoRoom> {
+        let no_room = |limit, limit_bytes| NoRoom {
+            limit,
+            limit_bytes,
+            wanted_bytes: bytes as u64,
+        };
+        if self.inner.full.load(Ordering::Relaxed) {
+            return Err(no_room("reserve", self.inner.settings.reserve_bytes));
+        }
+        if !self.inner.queue.has_room(bytes) {
+            return Err(no_room(
+                "the journal's queue",
+                queue::QUEUE_BYTES_MAX as u64,
+            ));
+        }
+        Ok(Room::new(bytes))
+    }
+
+    fn append(&self, room: Room, entry: Entry) -> Place {
+        debug_assert!(
+            entry.record.len() <= room.bytes(),
+            "{entry:?} is longer than its room"
+        );
+        debug_assert!(entry.record.len() <= RECORD_BYTES_MAX);
+        self.inner.queue.push(entry)
+    }
+
+    fn end(&self) -> Place {
+        self.inner.queue.end()
+    }
+
+    fn answerable(&self, place: Place) -> Waiting<'_, ()> {
+        match self.inner.settings.durability {
+            Durability::Sync | Durability::Interval => passed(&self.inner.answerable, place),
+            Durability::None => Box::pin(std::future::ready(())),
+        }
+    }
+
+    fn durable(&self, place: Place) -> Waiting<'_, ()> {
+        passed(&self.inner.durable, place)
+    }
+
+    fn synced(&self) -> Waiting<'_, ()> {
+        let nth = self.inner.queue.ask_sync();
+        passed(&self.inner.synced, nth - 1)
+    }
+
+    fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(on_disk(move || inner.page(&query)))
+    }
+
+    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>> {
+        let (inner, hunt) = (Arc::clone(&self.inner), hunt.clone());
+        Box::pin(on_disk(move || inner.get(&hunt, sequence)))
+    }
+
+    fn kept(&self) -> Kept {
+        self.inner.kept()
+    }
+
+    fn failed(&self) -> Waiting<'_, String> {
+        let mut failure = self.inner.failure.subscribe();
+        Box::pin(async move {
+            let why = failure.wait_for(Option::is_some).await.ok();
+            let why = why.and_then(|why| why.clone());
+            match why {
+                Some(why) => why,
+                None => std::future::pending().await, // the journal is closed, and has not failed
+            }
+        })
+    }
+
+    fn unsnapped(&self, place: Place) -> Vec<HuntId> {
+        self.inner.index.unsnapped(place)
+    }
+
+    fn put_snapshot(&self, hunt: KeptHunt) {
+        let (id, upto) = (hunt.hunt.clone(), hunt.upto);
+        fail::fail_point!("snapshot");
+        self.inner.keep(|state| state.put_snapshot(hunt));
+        self.inner.index.snapped(&id, upto);
+    }
+
+    fn let_go(&self, hunt: &HuntId) {
+        let gone_max = self.inner.settings.gone_ids_max;
+        self.inner.keep(|state| state.let_go(hunt, gone_max));
+        self.inner.index.let_go(hunt);
+    }
+
+    fn put_fence(&self, fence: &Fence) {
+        self.inner
+            .keep(|state| state.put_fence(fence).and_then(|()| state.sync()));
+    }
+}
+
+impl Inner {
+    /// Changes the state; a change that fails is the end.
+    fn keep(&self, change: impl FnOnce(&State) -> fjall::Result<()>) {
+        if let Err(err) = change(&self.state) {
+            self.fail(&format!(
+                "the state beside the records cannot be written: {err}"
+            ));
+        }
+    }
+
+    /// Ends all writing. The first story is the one that counts.
+    fn fail(&self, why: &str) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            if first {
+                *failure = Some(why.to_owned());
+            }
+            first
+        });
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
+        let (hunts, rulesets) = self.state.snapshots()?;
+        let start = self.state.recovery_start()?;
+        for (place, what) in hunts
+            .iter()
+            .map(|kept| (kept.upto, format!("the snapshot of hunt {}", kept.hunt)))
+            .chain([
+                (start, "recovery".to_owned()),
+                (self.state.indexed()?, "the index".to_owned()),
+            ])
+        {
+            if place > end {
+                return Err(Damage {
+                    at: format!("place {}", end.0),
+                    what: format!(
+                        "the records end here, and {what} knows of them up to place {}",
+                        place.0
+                    ),
+                });
+            }
+        }
+        let floor = Place(self.floor.load(Ordering::Relaxed));
+        if start < floor {
+            return Err(Damage {
+                at: format!("place {}", start.0),
+                what: format!(
+                    "recovery begins here, and the oldest record is at place {}",
+                    floor.0
+                ),
+            });
+        }
+        let gone = self.state.gone()?;
+        let from = start.min(self.state.indexed()?).max(floor);
+        Ok(Recovery {
+            // The standard hasher's keys come from the system's randomness: enough to tell one start from another.
+            engine_incarnation: RandomState::new().hash_one(1_u8),
+            fence: self.state.fence()?,
+            rows: self.rows(from, &hunts, &gone),
+            rows_records_max: end.0 - from.0,
+            gone,
+            hunts,
+            rulesets,
+            torn_bytes,
+        })
+    }
+}
+
+/// Opens a database of ours. What fjall does not expect may make it panic: that is damage too.
+fn open(path: &Path) -> Result<Database, Damage> {
+    let open = || {
+        Database::builder(path)
+            // One thread: tables are written and dropped one after the other, and never merged.
+            .worker_threads(1)
+            .manual_journal_persist(true)
+            // As it is written it can be looked at, and it is gone as soon as it is a table.
+            .journal_compression(CompressionType::None)
+            .cache_size(16 << 20)
+            .open()
+    };
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(opened) => opened.map_err(storage(path)),
+        Err(_) => Err(Damage {
+            at: path.display().to_string(),
+            what: "fjall panicked on it; the log says where".to_owned(),
+        }),
+    }
+}
+
+fn records(database: &Database) -> fjall::Result<Keyspace> {
+    database.keyspace("records", || {
+        KeyspaceCreateOptions::default()
+            .max_memtable_size(TABLE_BYTES)
+            .manual_journal_persist(true)
+            .data_block_size_policy(BlockSizePolicy::all(COMPRESSED_BYTES))
+            // Rows are found by their order, never by a key that may be missing.
+            .filter_policy(FilterPolicy::disabled())
+            // Tables are never merged: places only grow. What is old goes by retention alone.
+            .compaction_strategy(Arc::new(Fifo::new(u64::MAX, None)))
+    })
+}
+
+fn sync_dir(path: &Path) -> std::io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// What a failure of the storage is called: where it was, and what it says.
+fn storage<E: Display>(at: impl AsRef<Path>) -> impl Fn(E) -> Damage {
+    move |err| Damage {
+        at: at.as_ref().display().to_string(),
+        what: err.to_string(),
+    }
+}
+
+/// Completes when the value has passed `place`.
+fn passed<T: PartialOrd + Copy + Send + Sync + 'static>(
+    value: &watch::Sender<T>,
+    place: T,
+) -> Waiting<'_, ()> {
+    if *value.borrow() > place {
+        return Box::pin(std::future::ready(()));
+    }
+    let mut value = value.subscribe();
+    Box::pin(async move {
+        // The sender lives as long as the journal: an error cannot be.
+        let _ = value.wait_for(|value| *value > place).await;
+    })
+}
+
+/// Runs what may wait for the disk where that keeps no call waiting.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // Cancelled: the runtime ends, and nobody waits for the answer.
+        Err(err) => match err.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,173 @@
+//! Reading records back: pages for the feed, single ones, and all of them for recovery.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+use fjall::{Guard, Keyspace};
+use prost::bytes::Bytes;
+
+use super::{
+    Inner,
+    row::{Row, key},
+    state::Found,
+    storage,
+};
+use crate::{
+    engine::HuntId,
+    journal::{Cursor, Damage, Entry, Kept, KeptHunt, Page, Place, Query, Rows, Start, scan::Scan},
+};
+
+/// The place of the oldest record, and the place after the last.
+pub(super) fn bounds(records: &Keyspace, path: &Path) -> Result<(Place, Place), Damage> {
+    let first = records.first_key_value().map(row).transpose()?;
+    let last = records.last_key_value().map(row).transpose()?;
+    match (first, last) {
+        (Some(first), Some(last)) => Ok((first.first, last.end())),
+        (None, None) => Ok((Place(0), Place(0))),
+        (Some(_), None) | (None, Some(_)) => Err(storage(path)("it has one end")),
+    }
+}
+
+fn row(guard: Guard) -> Result<Row, Damage> {
+    let (key, value) = guard.into_inner().map_err(storage("records"))?;
+    Row::open(&key, Bytes::from_owner(value))
+}
+
+impl Inner {
+    /// The rows from the one that holds `place` on.
+    fn rows_from(&self, place: Place) -> impl Iterator<Item = Result<Row, Damage>> + Send + use<> {
+        let before = self.records.range(..=key(place)).next_back();
+        let holding =
+            before.map(|guard| guard.key().map_or(key(place).to_vec(), |key| key.to_vec()));
+        let from = holding.unwrap_or_else(|| key(place).to_vec());
+        self.records.range(from..).map(row)
+    }
+
+    pub(super) fn page(&self, query: &Query) -> Result<Page, Damage> {
+        let (end, floor) = (*self.durable.borrow(), self.floor());
+        let (start, mut gap) = self.start(query.from, floor, end);
+        let mut scan = Scan::new(query, start);
+        'rows: for row in self.rows_from(start) {
+            let row = row?;
+            if row.first >= end {
+                break;
+            }
+            if row.first > scan.next {
+                gap = true; // retention overtook the reader
+                scan.next = row.first;
+            }
+            for (place, entry) in row.entries()? {
+                if place < scan.next {
+                    continue;
+                }
+                if place >= end || !scan.goes_on() || !scan.take(&entry) {
+                    break 'rows;
+                }
+            }
+        }
+        Ok(Page {
+            records: scan.found,
+            cursor: Cursor {
+                incarnation: self.incarnation,
+                place: scan.next,
+            },
+            gap,
+            behind: end.0 - scan.next.0,
+            scanned: scan.scanned,
+        })
+    }
+
+    /// Where a reader begins, and whether it misses anything by that.
+    fn start(&self, from: Start, floor: Place, end: Place) -> (Place, bool) {
+        match from {
+            Start::At(cursor)
+                if cursor.incarnation == self.incarnation
+                    && (floor..=end).contains(&cursor.place) =>
+            {
+                (cursor.place, false)
+            }
+            Start::At(_) | Start::Unreadable => (floor, true),
+            Start::Oldest => (floor, floor > Place(0)),
+        }
+    }
+
+    pub(super) fn get(&self, hunt: &HuntId, sequence: u64) -> Result<Option<Bytes>, Damage> {
+        let Some(place) = self.find(hunt, sequence)? else {
+            return Ok(None);
+        };
+        if place < self.floor() || place >= *self.durable.borrow() {
+            return Ok(None);
+        }
+        let Some(row) = self.rows_from(place).next().transpose()? else {
+            return Ok(None);
+        };
+        let found = row.entries()?.into_iter().find(|(at, _)| *at == place);
+        let of_hunt = |entry: &Entry| entry.hunt == *hunt && entry.sequence == sequence;
+        Ok(found
+            .map(|(_, entry)| entry)
+            .filter(of_hunt)
+            .map(|entry| entry.record))
+    }
+
+    fn find(&self, hunt: &HuntId, sequence: u64) -> Result<Option<Place>, Damage> {
+        if let Some(place) = self.index.find(hunt, sequence) {
+            return Ok(Some(place));
+        }
+        let blocks: Vec<_> = self.blocks.lock().iter().copied().collect();
+        for block in blocks.into_iter().rev() {
+            match self.state.find(block, hunt, sequence)? {
+                Found::At(place) => return Ok(Some(place)),
+                Found::OnlyEarlier => return Ok(None),
+                Found::NoneOfHunt => {}
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn floor(&self) -> Place {
+        Place(self.floor.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        let (floor, end) = (self.floor(), *self.durable.borrow());
+        Kept {
+            records: end.0.saturating_sub(floor.0),
+            bytes: self.database.disk_space().unwrap_or(0),
+            dropped: floor.0,
+        }
+    }
+
+    /// All rows from `from` on, for recovery; what passes is put into the index on the way.
+    pub(super) fn rows(self: &Arc<Self>, from: Place, hunts: &[KeptHunt], gone: &[HuntId]) -> Rows {
+        let upto: HashMap<_, _> = hunts
+            .iter()
+            .map(|kept| (kept.hunt.clone(), kept.upto))
+            .collect();
+        let gone: HashSet<_> = gone.iter().cloned().collect();
+        let inner = Arc::clone(self);
+        let mut expected = from;
+        let entries = move |row: Result<Row, Damage>| {
+            let row = row?;
+            if row.first > expected {
+                return Err(Damage {
+                    at: format!("place {}", expected.0),
+                    what: format!("no record until place {}", row.first.0),
+                });
+            }
+            expected = row.end();
+            let entries = row.entries()?;
+            for (place, entry) in &entries {
+                let snapped = upto.get(&entry.hunt).is_some_and(|upto| place < upto);
+                let unsnapped = !snapped && !gone.contains(&entry.hunt);
+                inner
+                    .index
+                    .add_kept(&entry.hunt, entry.sequence, *place, unsnapped);
+            }
+            Ok(entries)
+        };
+        Box::new(self.rows_from(from).map(entries))
+    }
+}

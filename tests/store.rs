@@ -1,0 +1,369 @@
+//! The journal on disk: what was told as durable is there again after a restart, in the same order and under
+//! the same cursors; what is damaged is refused by name.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use player_state::{
+    config::Durability,
+    engine::HuntId,
+    journal::{
+        Damage, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
+        SCAN_RECORDS_MAX, Start, Store, StoreSettings,
+    },
+};
+use tokio::time::timeout;
+
+const PROMPT: Duration = Duration::from_secs(10);
+
+fn settings() -> StoreSettings {
+    StoreSettings {
+        durability: Durability::Sync,
+        retain_age: Duration::from_hours(2),
+        retain_bytes: 16 << 30,
+        reserve_bytes: 1,
+        gone_ids_max: 3,
+    }
+}
+
+fn open(dir: &Path) -> (Store, Recovery) {
+    Store::open(dir, settings()).expect("a whole journal")
+}
+
+/// Opens it, and has the recovery read to its end.
+fn reopen(dir: &Path) -> Store {
+    let (store, recovery) = open(dir);
+    let rows: Result<Vec<_>, _> = recovery.rows.collect();
+    rows.expect("whole rows");
+    store
+}
+
+fn id(hunt: &str) -> HuntId {
+    HuntId::parse(hunt).expect("a hunt's id")
+}
+
+fn entry(hunt: &str, sequence: u64) -> Entry {
+    Entry {
+        hunt: id(hunt),
+        sequence,
+        is_move: sequence.is_multiple_of(2),
+        record: format!("{hunt}#{sequence}").into_bytes().into(),
+    }
+}
+
+fn append(store: &Store, hunt: &str, sequence: u64) -> Place {
+    let entry = entry(hunt, sequence);
+    let room = store.reserve(entry.record.len()).expect("room");
+    store.append(room, entry)
+}
+
+/// Appends records of two hunts, `a` and `b` in turns, and waits for the last.
+async fn fill(store: &Store, sequences: std::ops::RangeInclusive<u64>) {
+    let mut last = Place(0);
+    for sequence in sequences {
+        append(store, "a", sequence);
+        last = append(store, "b", sequence);
+    }
+    timeout(PROMPT, store.durable(last)).await.expect("durable");
+}
+
+fn from(start: Start) -> Query {
+    Query {
+        from: start,
+        records_max: 1_000_000,
+        bytes_max: usize::MAX,
+        scan_max: SCAN_RECORDS_MAX,
+        skip_moves: false,
+        hunt: None,
+    }
+}
+
+async fn read(store: &Store, start: Start) -> Page {
+    store.read(from(start)).await.expect("a whole journal")
+}
+
+fn told(page: &Page) -> Vec<String> {
+    let text = |record| String::from_utf8(Vec::from(record)).expect("text");
+    page.records.iter().cloned().map(text).collect()
+}
+
+fn a_and_b(sequences: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    sequences
+        .flat_map(|n| [format!("a#{n}"), format!("b#{n}")])
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_durable_is_read_again_after_a_restart_under_the_same_cursor() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    fill(&store, 1..=50).await;
+    let page = read(&store, Start::Oldest).await;
+    assert_eq!(told(&page), a_and_b(1..=50));
+    drop(store);
+
+    let store = reopen(dir.path());
+    fill(&store, 51..=60).await;
+    let rest = read(&store, Start::At(page.cursor)).await;
+    assert_eq!(told(&rest), a_and_b(51..=60));
+    assert!(!rest.gap);
+    assert_eq!(told(&read(&store, Start::Oldest).await), a_and_b(1..=60));
+    assert_eq!(store.end(), Place(120));
+}
+
+#[tokio::test]
+async fn a_record_is_found_by_hunt_and_sequence_in_both_parts_of_the_index() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    fill(&store, 1..=40_000).await; // more than a block of the index
+    for sequence in [1, 2, 20_000, 40_000] {
+        found(&store, "a", sequence).await;
+    }
+    assert_eq!(store.get(&id("a"), 40_001).await, Ok(None));
+    assert_eq!(store.get(&id("c"), 1).await, Ok(None));
+    drop(store);
+    let store = reopen(dir.path());
+    fill(&store, 40_001..=40_001).await;
+    for sequence in [1, 20_000, 40_000, 40_001] {
+        found(&store, "b", sequence).await;
+    }
+}
+
+async fn found(store: &Store, hunt: &str, sequence: u64) {
+    let record = store
+        .get(&id(hunt), sequence)
+        .await
+        .expect("a whole journal");
+    assert_eq!(record.expect("a record"), format!("{hunt}#{sequence}"));
+}
+
+#[tokio::test]
+async fn recovery_hands_back_snapshots_and_the_records_after_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, first) = open(dir.path());
+    assert!(first.hunts.is_empty());
+    assert_eq!(first.fence, Fence::default());
+    let incarnation = first.engine_incarnation;
+    drop(first);
+    fill(&store, 1..=10).await;
+    let upto = store.end();
+    let kept = KeptHunt {
+        hunt: id("a"),
+        upto,
+        snapshot: b"the whole of a".as_slice().into(),
+        ruleset_hash: "hash".to_owned(),
+        ruleset: b"rules".as_slice().into(),
+    };
+    store.put_snapshot(kept.clone());
+    fill(&store, 11..=12).await;
+    let fence = Fence {
+        ledger_id: "shard-1".to_owned(),
+        router_incarnation: 7,
+        epoch: 9,
+    };
+    store.put_fence(&fence);
+    for gone in ["x", "y", "z", "b"] {
+        store.let_go(&id(gone));
+    }
+    drop(store);
+
+    let (_store, recovery) = open(dir.path());
+    assert_eq!(recovery.hunts, [kept]);
+    assert_eq!(recovery.fence, fence);
+    assert_eq!(
+        recovery.gone,
+        ["y", "z", "b"].map(id),
+        "3 are remembered, the oldest goes"
+    );
+    assert_ne!(recovery.engine_incarnation, incarnation);
+    let rows: Result<Vec<_>, _> = recovery.rows.collect();
+    let entries: Vec<_> = rows.expect("whole rows").into_iter().flatten().collect();
+    let places: Vec<_> = entries.iter().map(|(place, _)| place.0).collect();
+    assert_eq!(places, (0..24).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_hunt_is_unsnapped_from_its_first_record_that_no_snapshot_holds() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    fill(&store, 1..=10).await;
+    assert_eq!(store.unsnapped(Place(0)), []);
+    assert_eq!(store.unsnapped(Place(1)), [id("a")]);
+    let snapshot = |upto| KeptHunt {
+        hunt: id("a"),
+        upto,
+        snapshot: b"a".as_slice().into(),
+        ruleset_hash: "hash".to_owned(),
+        ruleset: b"rules".as_slice().into(),
+    };
+    store.put_snapshot(snapshot(store.end()));
+    assert_eq!(store.unsnapped(store.end()), [id("b")]);
+    fill(&store, 11..=11).await;
+    assert_eq!(store.unsnapped(Place(21)).len(), 2);
+    store.let_go(&id("a"));
+    assert_eq!(store.unsnapped(Place(100)), [id("b")]);
+}
+
+#[tokio::test]
+async fn a_reader_behind_the_retention_is_told_once_and_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = StoreSettings {
+        retain_bytes: 1,
+        ..settings()
+    };
+    let (store, _) = Store::open(dir.path(), settings).expect("a new journal");
+    fill(&store, 1..=10).await;
+    let early = read(&store, Start::Oldest).await.cursor;
+    fill(&store, 11..=40_000).await;
+    // Nothing is dropped that recovery needs: both hunts are to be kept another way first.
+    for hunt in ["a", "b"] {
+        store.let_go(&id(hunt));
+    }
+    let dropped = async {
+        while store.kept().dropped == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PROMPT, dropped).await.expect("retention");
+    let page = read(&store, Start::At(early)).await;
+    assert!(page.gap);
+    assert!(!read(&store, Start::At(page.cursor)).await.gap);
+    assert_eq!(store.get(&id("a"), 1).await, Ok(None));
+}
+
+#[tokio::test]
+async fn below_the_reserve_nothing_is_reserved_and_reads_go_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    fill(&store, 1..=3).await;
+    drop(store);
+    let settings = StoreSettings {
+        reserve_bytes: u64::MAX,
+        ..settings()
+    };
+    let (store, _) = Store::open(dir.path(), settings).expect("a whole journal");
+    let refused = store.reserve(10).expect_err("no room");
+    assert_eq!(refused.limit, "reserve");
+    assert_eq!(told(&read(&store, Start::Oldest).await), a_and_b(1..=3));
+}
+
+#[tokio::test]
+async fn a_sync_is_done_also_where_nothing_is_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = open(dir.path());
+    timeout(PROMPT, store.synced()).await.expect("a sync");
+    fill(&store, 1..=1).await;
+    timeout(PROMPT, store.synced()).await.expect("a sync");
+}
+
+/// The write-ahead file of the records.
+fn write_ahead(dir: &Path) -> PathBuf {
+    let files = fs::read_dir(dir.join("records")).expect("a directory");
+    let mut files = files.map(|entry| entry.expect("an entry").path());
+    files
+        .find(|path| path.extension().is_some_and(|found| found == "jnl"))
+        .expect("a file")
+}
+
+/// A journal of 40 commits, with what its write-ahead file holds.
+async fn forty_commits(dir: &Path) -> Vec<u8> {
+    let (store, _) = open(dir);
+    for sequence in 1..=20 {
+        fill(&store, sequence..=sequence).await;
+    }
+    drop(store);
+    let bytes = fs::read(write_ahead(dir)).expect("a file");
+    let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+    bytes[..used].to_vec()
+}
+
+fn try_open(dir: &Path) -> Result<(Vec<String>, u64), Damage> {
+    let (_store, recovery) = Store::open(dir, settings())?;
+    let rows: Result<Vec<_>, _> = recovery.rows.collect();
+    let text =
+        |(_, entry): &(Place, Entry)| String::from_utf8(entry.record.to_vec()).expect("text");
+    Ok((
+        rows?.iter().flatten().map(text).collect(),
+        recovery.torn_bytes,
+    ))
+}
+
+#[tokio::test]
+async fn a_torn_end_is_cut_and_counted_and_all_before_it_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bytes = forty_commits(dir.path()).await;
+    fs::write(write_ahead(dir.path()), &bytes[..bytes.len() - 5]).expect("a write");
+    let (records, torn_bytes) = try_open(dir.path()).expect("a torn end is no damage");
+    assert!(torn_bytes > 0);
+    assert!(a_and_b(1..=20).starts_with(&records), "{records:?}");
+    assert!(records.len() >= 36, "{records:?}");
+    let (again, torn_bytes) = try_open(dir.path()).expect("it was cut off");
+    assert_eq!((again, torn_bytes), (records, 0));
+}
+
+#[tokio::test]
+async fn damage_before_good_records_is_refused_with_file_and_offset() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut bytes = forty_commits(dir.path()).await;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let path = write_ahead(dir.path());
+    fs::write(&path, &bytes).expect("a write");
+    let damage = try_open(dir.path()).expect_err("damage");
+    assert!(
+        damage.at.starts_with(&path.display().to_string()),
+        "{damage}"
+    );
+    assert!(damage.at.contains("offset"), "{damage}");
+    let after = fs::read(&path).expect("a file");
+    assert_eq!(after, bytes, "nothing was cut off");
+}
+
+/// A sample of all cuts and flips; the long form takes each one.
+#[tokio::test]
+async fn a_cut_or_flipped_journal_is_whole_up_to_a_place_or_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bytes = forty_commits(dir.path()).await;
+    let whole = a_and_b(1..=20);
+    let step = if std::env::var_os("JOURNAL_BITS").is_some() {
+        1
+    } else {
+        97
+    };
+    let path = write_ahead(dir.path());
+    let damaged = |bytes: &[u8], what: &str| {
+        let copy = tempfile::tempdir().expect("a directory");
+        copy_dir(dir.path(), copy.path());
+        let path = copy
+            .path()
+            .join(path.strip_prefix(dir.path()).expect("inside"));
+        fs::write(path, bytes).expect("a write");
+        if let Ok((records, _)) = try_open(copy.path()) {
+            assert!(whole.starts_with(&records), "{what}: {records:?}");
+        }
+    };
+    for len in (0..bytes.len()).step_by(step) {
+        damaged(&bytes[..len], &format!("cut to {len}"));
+    }
+    for bit in (0..bytes.len() * 8).step_by(step * 8 + 1) {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        damaged(&bytes, &format!("bit {bit}"));
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
