@@ -30,6 +30,9 @@ pub enum Command {
         /// A stream of Record messages, each after its length; - is standard input. Exit code 65 if it is wrong.
         file: PathBuf,
     },
+    /// Look at the journal of a process that does not run.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Look at rulesets.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -38,6 +41,27 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print a completion script.
     Completions { shell: Shell },
+}
+
+/// What `journal` can do.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Read all of it: every checksum, record and snapshot. Exit code 65 if something is damaged, with where.
+    Verify {
+        /// The data directory.
+        dir: PathBuf,
+        /// The form of what is said, on standard output.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Write the records to standard output, each after its length, as replay reads them.
+    Export {
+        /// The data directory.
+        dir: PathBuf,
+        /// Only this hunt's.
+        #[arg(long, value_name = "HUNT")]
+        hunt: Option<String>,
+    },
 }
 
 /// What `rules` can do.
@@ -50,19 +74,19 @@ pub enum RulesCommand {
         files: Vec<PathBuf>,
         /// The form of what is said, on standard output.
         #[arg(long, short, value_enum, default_value_t)]
-        output: RulesOutput,
+        output: Output,
     },
     /// Print the JSON Schema of ruleset files, for editors.
     Schema,
 }
 
-/// What `rules check` writes.
+/// What a command that looks at something writes.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum RulesOutput {
-    /// A line a file, or a line a fault: FILE:LINE: KEY: what was found, and what is taken.
+pub enum Output {
+    /// For people. Of rules: a line a file, or a line a fault: FILE:LINE: KEY: what was found, and what is taken.
     #[default]
     Text,
-    /// One array with an object a file, for CI.
+    /// For CI and scripts. Of rules: one array with an object a file.
     Json,
 }
 

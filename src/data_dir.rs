@@ -8,7 +8,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -17,6 +17,12 @@ use rustix::{
 };
 
 use crate::exit::Exit;
+
+/// Where in it the journal is.
+#[must_use]
+pub fn journal(path: &Path) -> PathBuf {
+    path.join("journal")
+}
 
 /// The directory, held until this is dropped.
 #[derive(Debug)]

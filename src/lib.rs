@@ -4,7 +4,7 @@
 //! - [`cli`]: what can be typed. [`config`]: the one table of settings. [`exit`]: exit codes.
 //! - [`serve`]: the life of the process. [`data_dir`]: the lock that says whose hunts these are.
 //!   [`readiness`], [`admin`]: what it tells probes. [`reload`]: rulesets that change meanwhile.
-//!   [`health`], [`rules`]: small commands.
+//!   [`health`], [`rules`], [`inspect`]: small commands.
 //! - [`telemetry`]: logs, traces, the one list of metrics.
 //! - [`edge`]: listeners, connections, and the layers that every call passes.
 //! - [`rpc`]: the services on the wire. [`shard`]: what they share.
@@ -34,6 +34,7 @@ pub mod edge;
 pub mod engine;
 pub mod exit;
 pub mod health;
+pub mod inspect;
 pub mod journal;
 pub mod readiness;
 pub mod reload;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use player_state::{
-    cli::{Cli, Command, ConfigCommand, RulesCommand},
+    cli::{Cli, Command, ConfigCommand, JournalCommand, Output, RulesCommand},
     config,
     exit::Exit,
-    health, replay, rules, serve,
+    health, inspect, replay, rules, serve,
 };
 
 #[global_allocator]
@@ -35,8 +35,23 @@ fn run(command: Command) -> Result<(), Exit> {
         }
         Command::Replay { file } => {
             let summary = replay::file(&file, std::io::stdout().lock())?;
-            let line = serde_json::to_string(&summary);
-            eprintln!("{}", line.map_err(|err| Exit::runtime(err.to_string()))?);
+            eprintln!("{}", json(&summary)?);
+            Ok(())
+        }
+        Command::Journal(JournalCommand::Verify { dir, output }) => {
+            let found = inspect::verify(&dir)?;
+            match output {
+                Output::Text => println!(
+                    "whole: {} records of {} hunts, {} snapshots; {} torn bytes were cut off",
+                    found.records, found.hunts, found.snapshots, found.torn_bytes
+                ),
+                Output::Json => println!("{}", json(&found)?),
+            }
+            Ok(())
+        }
+        Command::Journal(JournalCommand::Export { dir, hunt }) => {
+            let records = inspect::export(&dir, hunt.as_deref(), std::io::stdout().lock())?;
+            eprintln!("{records} records");
             Ok(())
         }
         Command::Rules(RulesCommand::Check { files, output }) => {
@@ -63,6 +78,10 @@ fn run(command: Command) -> Result<(), Exit> {
             Ok(())
         }
     }
+}
+
+fn json(what: &impl serde::Serialize) -> Result<String, Exit> {
+    serde_json::to_string(what).map_err(|err| Exit::runtime(err.to_string()))
 }
 
 fn block_on(command: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub use self::schema::schema;
 use crate::{
-    cli::RulesOutput,
+    cli::Output,
     engine::{Fault, Ruleset, RulesetError},
     exit::Exit,
     shard::ruleset_bytes,
@@ -37,10 +37,10 @@ pub fn check(files: &[PathBuf]) -> Report {
 impl Report {
     /// What is said of the files.
     #[must_use]
-    pub fn write(&self, output: RulesOutput) -> String {
+    pub fn write(&self, output: Output) -> String {
         match output {
-            RulesOutput::Text => self.0.iter().map(Checked::text).collect(),
-            RulesOutput::Json => {
+            Output::Text => self.0.iter().map(Checked::text).collect(),
+            Output::Json => {
                 let files: Value = self.0.iter().map(Checked::json).collect();
                 format!("{files:#}\n")
             }

@@ -11,10 +11,11 @@ use tonic::service::Routes;
 use crate::{
     admin,
     config::Settings,
-    data_dir::DataDir,
+    data_dir::{self, DataDir},
     edge::{self, Serving, methods::OUR_SERVICES},
     exit::Exit,
-    journal::{Ring, RingBounds},
+    inspect,
+    journal::{Journal, Recovery, Ring, RingBounds, Store, StoreSettings},
     pb::{
         self, event_feed_service_server::EventFeedServiceServer,
         player_state_service_server::PlayerStateServiceServer,
@@ -125,6 +126,26 @@ fn rulesets(settings: &Settings) -> Result<Rulesets, Exit> {
         return Ok(Rulesets::default());
     };
     Rulesets::load(dir).map_err(|err| Exit::settings(format!("rules: {err}")))
+}
+
+/// The journal that the settings ask for, and where it is on disk, what is to be recovered.
+fn journal(
+    settings: &Settings,
+) -> Result<(Arc<dyn Journal>, Option<(Arc<Store>, Recovery)>), Exit> {
+    let Some(dir) = &settings.data_dir else {
+        return Ok((Arc::new(ring(settings)?), None));
+    };
+    let store_settings = StoreSettings {
+        durability: settings.promise(),
+        retain_age: settings.retain_age,
+        retain_bytes: settings.retain_bytes.0 as u64,
+        reserve_bytes: settings.reserve.0 as u64,
+        gone_ids_max: settings.gone_ids_max,
+    };
+    let opened = Store::open(&data_dir::journal(dir), store_settings);
+    let (store, recovery) = opened.map_err(|why| inspect::damaged(dir, &why))?;
+    let store = Arc::new(store);
+    Ok((Arc::<Store>::clone(&store), Some((store, recovery))))
 }
 
 fn ring(settings: &Settings) -> Result<Ring, Exit> {

@@ -76,6 +76,17 @@ fn resolve_from(
     Ok(Resolved { settings, sources })
 }
 
+impl Settings {
+    /// What an answer promises about a crash.
+    pub fn promise(&self) -> Durability {
+        let unset = match self.data_dir {
+            Some(_) => Durability::Sync,
+            None => Durability::None,
+        };
+        self.durability.unwrap_or(unset)
+    }
+}
+
 /// What may follow in the answer of a batch once its outcomes fill it: the outcome that did, and a
 /// refusal for each command after it.
 pub const BATCH_REST_BYTES: usize = 64 * 1024;
@@ -107,12 +118,12 @@ fn refused_together(settings: &Settings) -> Vec<String> {
             Bytes(BATCH_REST_BYTES)
         ));
     }
-    if settings.durability != Durability::None {
-        refusals.push(
-            "durability: this version keeps hunts in memory only and can promise nothing more; \
-             start it with --durability none"
-                .to_owned(),
-        );
+    if let Some(durability @ (Durability::Sync | Durability::Interval)) = settings.durability
+        && settings.data_dir.is_none()
+    {
+        refusals.push(format!(
+            "durability = {durability}: needs a data_dir to keep the journal in; add --data-dir DIR"
+        ));
     }
     refusals
 }

@@ -105,10 +105,10 @@ settings! {
     listen: Vec<Listen> = "";
     /// Where /livez, /readyz, /metrics and /version are served over HTTP; nowhere if unset.
     admin: Option<SocketAddr> = "";
-    /// A directory that this process holds alone, by the lock of its owner.lock; made if it does not exist.
+    /// Where the journal is kept: a directory that this process holds alone, by the lock of its owner.lock; made if it does not exist. Without one, hunts live in memory and end with the process.
     data_dir: Option<PathBuf> = "";
-    /// What an answer promises about a crash. Only `none` for now: hunts live in memory.
-    durability: Durability = "none";
+    /// What an answered change survives. `sync`: a crash of the process and a power cut. `interval`: a crash, and a power cut but for the last 5 ms. `none`: nothing is waited for; a crash takes what is not written yet, a power cut the last 100 ms. Unset, it is sync where there is a data_dir.
+    durability: Option<Durability> = "";
     /// A directory of rulesets, NAME.toml each, beside the built-in `classic`; read again when it changes, and on SIGHUP.
     rules: Option<PathBuf> = "";
     /// Who says which hunts are owned: the router with its ledger, or this engine by itself.
@@ -152,9 +152,15 @@ settings! {
     ended_keep: Duration = "10m" in "0s" ..= "7d";
     /// Ids of hunts let go that are remembered, so that none is used again; the oldest are forgotten first.
     gone_ids_max: usize = "100000" in "0" ..= "100000000";
-    /// Records kept for the feed; the oldest go first.
+    /// Records of the journal that are older are dropped; a reader who comes later is told of a gap.
+    retain_age: Duration = "2h" in "1m" ..= "365d";
+    /// The journal's bytes on disk; at more, the oldest records are dropped, whatever their age.
+    retain_bytes: Bytes = "16GiB" in "256MiB" ..= "16TiB";
+    /// While the disk has less left, commands are refused before they are applied, and reads go on.
+    reserve: Bytes = "512MiB" in "1MiB" ..= "16TiB";
+    /// Without a data_dir: records kept for the feed; the oldest go first.
     feed_records_max: usize = "1000000" in "1" ..= "100000000";
-    /// Memory of the records kept for the feed; the oldest go first.
+    /// Without a data_dir: memory of the records kept for the feed; the oldest go first.
     feed_bytes_max: Bytes = "256MiB" in "1MiB" ..= "64GiB";
     /// From a connection's start until the client has spoken HTTP/2.
     handshake_max: Duration = "5s" in "100ms" ..= "1m";

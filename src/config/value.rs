@@ -232,7 +232,13 @@ macro_rules! words {
             }
 
             fn show(&self) -> String {
-                match self { $($name::$arm => $word),+ }.to_owned()
+                self.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($name::$arm => $word),+ })
             }
         }
     };
@@ -243,9 +249,9 @@ words! {
     Durability = "sync|interval|none" {
         /// Answered after the record is synced to disk.
         Sync = "sync",
-        /// Answered after the record is written, synced every few milliseconds.
+        /// Answered after the record is written, which is synced every few milliseconds.
         Interval = "interval",
-        /// Kept in memory only.
+        /// Answered at once.
         None = "none",
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 pub mod game;
+pub mod load;
 
 use std::{
     fs::{self, File},

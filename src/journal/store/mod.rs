@@ -46,7 +46,7 @@ use tokio::sync::watch;
 use self::{index::Index, queue::Queue, state::State};
 use super::{
     Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
-    Recovery, Room, Waiting,
+    Recovery, Room, Rows, Waiting,
 };
 use crate::{config::Durability, engine::HuntId};
 
@@ -155,6 +155,16 @@ impl Store {
         Ok((store, recovery))
     }
 
+    /// The place of the oldest record.
+    pub fn kept_from(&self) -> Place {
+        self.inner.floor()
+    }
+
+    /// Every row that is kept, for whoever looks at the whole of it.
+    pub fn all(&self) -> Rows {
+        self.inner.all()
+    }
+
     /// Writes what has gathered, syncs it, and ends the threads. What is appended later is not written.
     pub fn close(&self) {
         self.inner.closing.store(true, Ordering::Relaxed);
@@ -169,6 +179,10 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.close();
+        if self.inner.has_failed() {
+            // Closing the database would sync once more, and what failed is never tried again.
+            std::mem::forget(Arc::clone(&self.inner));
+        }
     }
 }
 

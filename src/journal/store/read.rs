@@ -148,6 +148,29 @@ impl Inner {
             .collect();
         let gone: HashSet<_> = gone.iter().cloned().collect();
         let inner = Arc::clone(self);
+        let index = move |row: Result<Vec<(Place, Entry)>, Damage>| {
+            let entries = row?;
+            for (place, entry) in &entries {
+                let snapped = upto.get(&entry.hunt).is_some_and(|upto| place < upto);
+                let unsnapped = !snapped && !gone.contains(&entry.hunt);
+                inner
+                    .index
+                    .add_kept(&entry.hunt, entry.sequence, *place, unsnapped);
+            }
+            Ok(entries)
+        };
+        Box::new(self.whole_rows(from).map(index))
+    }
+
+    pub(super) fn all(&self) -> Rows {
+        Box::new(self.whole_rows(self.floor()))
+    }
+
+    /// The rows from the one that holds `from` on, between which nothing is missing.
+    fn whole_rows(
+        &self,
+        from: Place,
+    ) -> impl Iterator<Item = Result<Vec<(Place, Entry)>, Damage>> + Send + use<> {
         let mut expected = from;
         let entries = move |row: Result<Row, Damage>| {
             let row = row?;
@@ -158,16 +181,8 @@ impl Inner {
                 });
             }
             expected = row.end();
-            let entries = row.entries()?;
-            for (place, entry) in &entries {
-                let snapped = upto.get(&entry.hunt).is_some_and(|upto| place < upto);
-                let unsnapped = !snapped && !gone.contains(&entry.hunt);
-                inner
-                    .index
-                    .add_kept(&entry.hunt, entry.sequence, *place, unsnapped);
-            }
-            Ok(entries)
+            row.entries()
         };
-        Box::new(self.rows_from(from).map(entries))
+        self.rows_from(from).map(entries)
     }
 }

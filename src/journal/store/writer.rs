@@ -107,6 +107,9 @@ impl Writer {
             return Ok(None);
         };
         fail::fail_point!("write");
+        fail::fail_point!("commit", |_| Err(fjall::Error::Io(std::io::Error::other(
+            "a fault on purpose"
+        ))));
         let mode = if sync {
             PersistMode::SyncData
         } else {

@@ -1,0 +1,207 @@
+//! `player-state journal`: looks at the journal of a process that does not run.
+//!
+//! Holds the data directory's lock meanwhile, so nothing changes under it. A torn end is cut off, as a start
+//! would; nothing else is changed.
+
+use std::{
+    collections::HashMap,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use prost::Message as _;
+use serde::Serialize;
+
+use crate::{
+    config::Durability,
+    data_dir::{self, DataDir},
+    engine::{Hunt, HuntId, Ruleset},
+    exit::Exit,
+    journal::{Damage, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store, StoreSettings},
+    pb::{HuntSnapshot, Record, record::Change},
+    wire,
+};
+
+/// What a journal holds, where all of it is whole.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Records that are kept.
+    pub records: u64,
+    /// Hunts that these are of.
+    pub hunts: usize,
+    /// Snapshots, all of which were restored.
+    pub snapshots: usize,
+    /// Bytes of a torn end, which were cut off.
+    pub torn_bytes: u64,
+}
+
+/// Reads all of a data directory's journal: every checksum, every record, each hunt's sequences, and restores
+/// every snapshot.
+///
+/// # Errors
+/// 65 with what is damaged and where; 75 if a process holds the directory; 78 if it cannot be used.
+pub fn verify(dir: &Path) -> Result<Verified, Exit> {
+    let opened = Opened::open(dir)?;
+    let snapshots = check_snapshots(&opened.recovery.hunts).map_err(|why| damaged(dir, &why))?;
+    let records = opened.store.end().0 - opened.store.kept_from().0;
+    let bar = progress(records);
+    let (records, hunts) =
+        check_rows(opened.store.all(), &bar).map_err(|why| damaged(dir, &why))?;
+    bar.finish_and_clear();
+    Ok(Verified {
+        records,
+        hunts,
+        snapshots,
+        torn_bytes: opened.recovery.torn_bytes,
+    })
+}
+
+/// Writes the records that are kept, each after its length as `replay` reads them, the oldest first; of one hunt
+/// alone if it is named. Answers how many.
+///
+/// # Errors
+/// As [`verify`]; 1 if the output cannot be written.
+pub fn export(dir: &Path, hunt: Option<&str>, out: impl Write) -> Result<u64, Exit> {
+    let hunt = hunt.map(HuntId::parse).transpose();
+    let hunt = hunt.map_err(|_| Exit::data("--hunt: must be 1..64 bytes of [A-Za-z0-9._:-]"))?;
+    let opened = Opened::open(dir)?;
+    let mut out = BufWriter::new(out);
+    let mut written = 0;
+    for row in opened.store.all() {
+        for (_, entry) in row.map_err(|why| damaged(dir, &why))? {
+            if hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt) {
+                write(&mut out, &entry).map_err(unwritten)?;
+                written += 1;
+            }
+        }
+    }
+    out.flush().map_err(unwritten)?;
+    Ok(written)
+}
+
+fn write(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
+    let mut length = Vec::new();
+    prost::encoding::encode_varint(entry.record.len() as u64, &mut length);
+    out.write_all(&length)?;
+    out.write_all(&entry.record)
+}
+
+fn unwritten(err: io::Error) -> Exit {
+    Exit::runtime(format!("the output cannot be written: {err}"))
+}
+
+/// What a damaged journal is refused with, here and at a start.
+pub fn damaged(dir: &Path, why: &Damage) -> Exit {
+    let dir = dir.display();
+    Exit::data(format!(
+        "{why}; nothing was changed. Keep a copy of {dir}, and look at all of it with: player-state journal verify {dir}"
+    ))
+}
+
+/// A data directory, held, with its journal.
+struct Opened {
+    store: Store,
+    recovery: Recovery,
+    _dir: DataDir,
+}
+
+impl Opened {
+    fn open(dir: &Path) -> Result<Self, Exit> {
+        let journal: PathBuf = data_dir::journal(dir);
+        if !journal.is_dir() {
+            return Err(Exit::settings(format!("{}: has no journal", dir.display())));
+        }
+        let held = DataDir::hold(dir)?;
+        let opened = Store::open(&journal, as_it_is()).map_err(|why| damaged(dir, &why))?;
+        Ok(Self {
+            store: opened.0,
+            recovery: opened.1,
+            _dir: held,
+        })
+    }
+}
+
+/// Nothing is dropped while it is looked at.
+fn as_it_is() -> StoreSettings {
+    StoreSettings {
+        durability: Durability::Sync,
+        retain_age: std::time::Duration::MAX,
+        retain_bytes: u64::MAX,
+        reserve_bytes: 0,
+        gone_ids_max: usize::MAX,
+    }
+}
+
+fn progress(records: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} records, {eta} left");
+    let bar = ProgressBar::new(records);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
+    for kept in hunts {
+        let damage = |what: String| Damage {
+            at: format!("the snapshot of hunt {}", kept.hunt),
+            what,
+        };
+        let message = HuntSnapshot::decode(kept.snapshot.clone());
+        let snapshot = wire::snapshot(message.map_err(|err| damage(err.to_string()))?);
+        let snapshot = snapshot.map_err(|err| damage(err.to_string()))?;
+        let ruleset = Ruleset::parse(&kept.ruleset_hash, &kept.ruleset);
+        let ruleset = ruleset.map_err(|err| damage(err.to_string()))?;
+        Hunt::restore(&snapshot, ruleset.into()).map_err(|err| damage(err.to_string()))?;
+    }
+    Ok(hunts.len())
+}
+
+/// Checks every record, and counts records and hunts.
+fn check_rows(rows: Rows, bar: &ProgressBar) -> Result<(u64, usize), Damage> {
+    let mut last: HashMap<HuntId, (u64, u64)> = HashMap::new();
+    let mut records = 0;
+    for row in rows {
+        let row = row?;
+        bar.inc(row.len() as u64);
+        for (place, entry) in row {
+            records += 1;
+            let record = check_record(place, &entry)?;
+            let (epoch, sequence) = (record.epoch, record.sequence);
+            if let Some((last_epoch, last_sequence)) =
+                last.insert(entry.hunt.clone(), (epoch, sequence))
+            {
+                let follows = sequence == last_sequence + 1 && epoch >= last_epoch;
+                if !follows && epoch <= last_epoch {
+                    return Err(Damage {
+                        at: format!("place {}", place.0),
+                        what: format!(
+                            "hunt {} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}",
+                            entry.hunt
+                        ),
+                    });
+                }
+            }
+        }
+    }
+    Ok((records, last.len()))
+}
+
+fn check_record(place: Place, entry: &Entry) -> Result<Record, Damage> {
+    let damage = |what: String| Damage {
+        at: format!("place {}", place.0),
+        what,
+    };
+    let record = Record::decode(entry.record.clone()).map_err(|err| damage(err.to_string()))?;
+    let is_move = match &record.change {
+        Some(Change::Applied(applied)) => applied.command.as_ref().is_some_and(wire::is_move),
+        Some(Change::Created(_) | Change::Ended(_) | Change::OwnerChanged(_)) | None => false,
+    };
+    let told = (entry.hunt.as_str(), entry.sequence, entry.is_move);
+    if told != (record.hunt_id.as_str(), record.sequence, is_move) {
+        return Err(damage(format!(
+            "it is kept as {entry:?}, and is another record"
+        )));
+    }
+    Ok(record)
+}

@@ -1,0 +1,161 @@
+//! Answered means kept: the process is killed with -9 under load, again and again, and at each step of a commit.
+//!
+//! `RESTART_CYCLES=600` is the long form.
+
+mod common;
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use common::{
+    eventually,
+    load::{HUNTS, Load, audit, hunts, kill, start},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_again_and_again_under_load_loses_and_doubles_nothing() {
+    let cycles = std::env::var("RESTART_CYCLES").map_or(30, |n| n.parse().expect("a number"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sidecar = start(dir.path(), "").ready();
+    let mut callers = hunts(&sidecar).await;
+    for _ in 0..cycles {
+        let load = Load::begin(&sidecar, callers).await;
+        load.answered(300).await;
+        kill(sidecar);
+        callers = load.callers().await;
+        sidecar = start(dir.path(), "").ready();
+    }
+    audit(&sidecar, &callers).await;
+    let answered: usize = callers.iter().map(|caller| caller.answered.len()).sum();
+    assert!(
+        answered as u64 > cycles * 100,
+        "{answered} answered in {cycles} cycles"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_step_of_a_commit_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sidecar = start(dir.path(), "").ready();
+    let mut callers = hunts(&sidecar).await;
+    for at in ["write", "written", "synced", "snapshot"] {
+        kill(sidecar);
+        sidecar = start(dir.path(), &format!("{at}=40*off->pause")).ready();
+        let load = Load::begin(&sidecar, callers).await;
+        load.answered(20).await;
+        still(&load).await;
+        kill(sidecar);
+        callers = load.callers().await;
+        sidecar = start(dir.path(), "").ready();
+        audit(&sidecar, &callers).await;
+    }
+}
+
+/// Waits until nothing is answered any more, or a second has passed: a step beside the commit stops nobody.
+async fn still(load: &Load) {
+    for _ in 0..10 {
+        let before = load.answers.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if load.answers.load(Ordering::Relaxed) == before {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_failed_answers_nobody_and_ends_the_process_which_then_recovers() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sidecar = start(dir.path(), "commit=60*off->return").ready();
+    let callers = hunts(&sidecar).await;
+    let load = Load::begin(&sidecar, callers).await;
+    let status = sidecar.ended();
+    assert_eq!(status.code(), Some(1), "{}", sidecar.log());
+    assert!(
+        sidecar.log().contains("cannot be written"),
+        "{}",
+        sidecar.log()
+    );
+    let callers = load.callers().await;
+    let sidecar = start(dir.path(), "").ready();
+    audit(&sidecar, &callers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_leaves_nothing_to_replay() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sidecar = start(dir.path(), "").ready();
+    let load = Load::begin(&sidecar, hunts(&sidecar).await).await;
+    load.answered(200).await;
+    let callers = load.callers().await;
+    sidecar.terminate();
+    assert_eq!(sidecar.ended().code(), Some(0));
+    drop(sidecar);
+    let sidecar = start(dir.path(), "").ready();
+    audit(&sidecar, &callers).await;
+    eventually(|| {
+        let log = sidecar.log();
+        let line = log.lines().find(|line| line.contains("\"recovered\""));
+        let line = line.ok_or_else(|| format!("no line of the recovery in {log}"))?;
+        assert!(line.contains("\"replayed\":0"), "{line}");
+        Ok(())
+    });
+}
+
+/// What is refused at the start names where, and what to type.
+#[test]
+fn a_damaged_journal_is_refused_with_65_and_what_to_type_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let sidecar = start(dir.path(), "").ready();
+    runtime.block_on(async {
+        let load = Load::begin(&sidecar, hunts(&sidecar).await).await;
+        load.answered(100).await;
+        load.callers().await
+    });
+    kill(sidecar);
+    let records = dir.path().join("journal/records");
+    let files = std::fs::read_dir(&records).expect("a directory");
+    let mut files = files.map(|entry| entry.expect("an entry").path());
+    let is_write_ahead =
+        |path: &std::path::PathBuf| path.extension().is_some_and(|ext| ext == "jnl");
+    let path = files.find(is_write_ahead).expect("a write-ahead file");
+    let mut bytes = std::fs::read(&path).expect("a file");
+    bytes[300] ^= 1;
+    std::fs::write(&path, bytes).expect("a write");
+
+    let shown = dir.path().display().to_string();
+    let refused = [
+        vec!["serve", "--listen=tcp:127.0.0.1:0", "--data-dir", &shown],
+        vec!["journal", "verify", &shown],
+    ];
+    for args in refused {
+        let (code, _, said) = common::run(&args, &[]);
+        assert_eq!(code, Some(65), "{said}");
+        assert!(said.contains(&path.display().to_string()), "{said}");
+        assert!(said.contains("player-state journal verify"), "{said}");
+    }
+}
+
+#[test]
+fn a_whole_journal_is_verified_and_exported() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let sidecar = start(dir.path(), "").ready();
+    let callers = runtime.block_on(async {
+        let load = Load::begin(&sidecar, hunts(&sidecar).await).await;
+        load.answered(100).await;
+        load.callers().await
+    });
+    let shown = dir.path().display().to_string();
+    let (code, _, said) = common::run(&["journal", "verify", &shown], &[]);
+    assert_eq!(code, Some(75), "a running process holds it: {said}");
+    kill(sidecar);
+    let (code, json, said) = common::run(&["journal", "verify", &shown, "-o", "json"], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let found: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(found["hunts"], HUNTS);
+    let answered: usize = callers.iter().map(|caller| caller.answered.len()).sum();
+    assert!(
+        found["records"].as_u64() >= Some(answered as u64 + HUNTS),
+        "{json}"
+    );
+}
