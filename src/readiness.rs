@@ -7,23 +7,26 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{edge::methods::OUR_SERVICES, telemetry::Metrics};
+use crate::{edge::methods::OUR_SERVICES, shard::Progress, telemetry::Metrics};
 
 /// Where the process is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum State {
     Starting,
+    /// Rebuilds its hunts from the journal.
+    Recovering(Progress),
     Ready,
     Draining,
 }
 
 impl State {
     /// What stands in the way of calls, if anything does.
-    pub fn why_not(self) -> Option<&'static str> {
+    pub fn why_not(&self) -> Option<String> {
         match self {
-            State::Starting => Some("starting: the listeners are not open yet"),
+            State::Starting => Some("starting: the listeners are not open yet".to_owned()),
+            State::Recovering(progress) => Some(format!("recovering: {progress}")),
             State::Ready => None,
-            State::Draining => Some("draining: the process was told to end"),
+            State::Draining => Some("draining: the process was told to end".to_owned()),
         }
     }
 }
@@ -45,13 +48,13 @@ impl Readiness {
     }
 
     pub fn state(&self) -> State {
-        *self.state.borrow()
+        self.state.borrow().clone()
     }
 
     /// Tells all three.
     pub async fn set(&self, state: State) {
+        let ready = matches!(state, State::Ready);
         self.state.send_replace(state);
-        let ready = state == State::Ready;
         self.metrics.player_state_ready.set(i64::from(ready));
         let status = if ready {
             ServingStatus::Serving

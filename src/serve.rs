@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::service::Routes;
 
@@ -15,17 +16,21 @@ use crate::{
     edge::{self, Serving, methods::OUR_SERVICES},
     exit::Exit,
     inspect,
-    journal::{Journal, Recovery, Ring, RingBounds, Store, StoreSettings},
+    journal::{Journal as _, Ring, RingBounds, Store, StoreSettings},
     pb::{
         self, event_feed_service_server::EventFeedServiceServer,
+        ownership_service_server::OwnershipServiceServer,
         player_state_service_server::PlayerStateServiceServer,
     },
     readiness::{Readiness, State},
     reload::Reload,
     rpc::Services,
-    shard::{Limits, Rulesets, Shard},
+    shard::{Checkpoints, Identity, Limits, Progress, Recovered, Rulesets, Shard},
     telemetry::{Metrics, Telemetry},
 };
+
+/// How often a recovery that takes long says how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Serves until SIGTERM or SIGINT, then drains; a second signal ends it at once.
 ///
@@ -56,9 +61,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new());
     let reload = Reload::new(settings.rules.clone())?;
-    let shard = Arc::new(shard(settings, &metrics)?);
-    let sweep = tokio::spawn(Arc::clone(&shard).sweep());
-    let reload = tokio::spawn(reload.run(Arc::clone(&shard)));
+    let rulesets = rulesets(settings)?;
     let (health, health_service) = tonic_health::server::health_reporter();
     let readiness = Readiness::new(health, Arc::clone(&metrics));
     readiness.set(State::Starting).await;
@@ -73,6 +76,13 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
         let (connections_max, idle_max) = (settings.admin_connections_max, settings.admin_idle_max);
         tokio::spawn(admin.serve(Arc::clone(&told), connections_max, idle_max));
     }
+    let kept = tokio::select! {
+        kept = kept(settings, rulesets, &metrics, &told.readiness) => kept?,
+        name = signals.next() => return Err(Exit::runtime(format!("{name} before the journal was recovered"))),
+    };
+    let shard = Arc::clone(&kept.shard);
+    let sweep = tokio::spawn(Arc::clone(&shard).sweep());
+    let reload = tokio::spawn(reload.run(Arc::clone(&shard)));
     let cap = settings.message_bytes_max.0;
     let health_service = health_service
         .max_decoding_message_size(cap)
@@ -80,11 +90,17 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     let routes = routes(Services::new(Arc::clone(&shard)), cap)?.add_service(health_service);
     let serving = bound.serve(routes.prepare(), settings, &metrics)?;
     told.readiness.set(State::Ready).await;
-    tracing::warn!("durability is none: hunts live in memory only, and end with this process");
-    tracing::info!(build = crate::BUILD, "ready");
+    if settings.data_dir.is_none() {
+        tracing::warn!(
+            "there is no data_dir: hunts live in memory only, and end with this process"
+        );
+    }
+    tracing::info!(build = crate::BUILD, durability = %settings.promise(), "ready");
 
     let name = tokio::select! {
         name = signals.next() => name,
+        // At once, without a drain: nobody may be answered any more, and whoever is not asks again.
+        why = shard.journal().failed() => return Err(Exit::runtime(format!("{why}; nothing was answered that is not kept: started again, the process recovers"))),
         // Without it no hunt would end by time, and nobody would be told: better to be started again.
         _ = sweep => return Err(Exit::runtime("the sweep, which ends hunts by time, panicked; the log says where")),
         _ = reload => return Err(Exit::runtime("the reload of rulesets panicked; the log says where")),
@@ -94,7 +110,114 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     shard.drain();
     serving.drain();
     told.readiness.end_watches().await;
-    drain(&serving, settings.drain_max, &mut signals).await
+    drain(&serving, settings.drain_max, &mut signals).await?;
+    kept.close()
+}
+
+/// The shard, and on disk what it is kept by.
+struct Kept {
+    shard: Arc<Shard>,
+    on_disk: Option<(Arc<Store>, Checkpoints)>,
+}
+
+impl Kept {
+    /// Leaves as little as can be for the next start to play again.
+    fn close(self) -> Result<(), Exit> {
+        let Some((store, checkpoints)) = self.on_disk else {
+            return Ok(());
+        };
+        checkpoints.finish();
+        store.close();
+        match store.failed().now_or_never() {
+            Some(why) => Err(Exit::runtime(why)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the journal, recovers what it holds, and claims that where no router does.
+async fn kept(
+    settings: &Settings,
+    rulesets: Rulesets,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+) -> Result<Kept, Exit> {
+    let new = |journal| {
+        let (limits, metrics) = (Limits::from(settings), Arc::clone(metrics));
+        Shard::new(journal, rulesets, settings.claim, limits, metrics)
+    };
+    let Some(dir) = settings.data_dir.clone() else {
+        return Ok(Kept {
+            shard: Arc::new(new(Arc::new(ring(settings)?))),
+            on_disk: None,
+        });
+    };
+    let progress = Progress::default();
+    readiness.set(State::Recovering(progress.clone())).await;
+    let store_settings = store_settings(settings);
+    let path = data_dir::journal(&dir);
+    let opened = blocking(move || Store::open(&path, store_settings)).await;
+    let (store, recovery) = opened.map_err(|why| inspect::damaged(&dir, &why))?;
+    let store = Arc::new(store);
+    let identity = Identity {
+        incarnation: recovery.engine_incarnation,
+        durability: settings.promise().word(),
+    };
+    let shard = Arc::new(new(Arc::<Store>::clone(&store)).known_as(identity));
+    let recovering = Arc::clone(&shard);
+    let told = tokio::spawn(tell(progress.clone()));
+    let recovered = blocking(move || recovering.recover(recovery, &progress)).await;
+    told.abort();
+    let recovered = recovered.map_err(|why| inspect::damaged(&dir, &why))?;
+    let Recovered {
+        hunts,
+        players,
+        replayed,
+        quarantined,
+        torn_bytes,
+        took,
+    } = recovered;
+    tracing::info!(
+        hunts,
+        players,
+        replayed,
+        quarantined,
+        torn_bytes,
+        ?took,
+        "recovered"
+    );
+    let checkpoints = Checkpoints::start(&shard)
+        .map_err(|err| Exit::runtime(format!("no thread for the checkpoints: {err}")))?;
+    let claimed = tokio::select! {
+        claimed = shard.claim_recovered() => claimed,
+        why = store.failed() => return Err(Exit::runtime(why)),
+    };
+    if claimed > 0 {
+        tracing::info!(claimed, "claimed what was recovered");
+    }
+    Ok(Kept {
+        shard,
+        on_disk: Some((store, checkpoints)),
+    })
+}
+
+/// Says how far the recovery is, until it is stopped.
+async fn tell(progress: Progress) {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        tracing::info!(%progress, "recovering");
+    }
+}
+
+/// Runs what blocks beside this thread, which goes on answering probes.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(err) => match err.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await, // the runtime ends
+        },
+    }
 }
 
 /// Waits until all connections are closed: until `limit` at most, or a second signal.
@@ -111,16 +234,6 @@ async fn drain(serving: &Serving, limit: Duration, signals: &mut Signals) -> Res
     Ok(())
 }
 
-fn shard(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Shard, Exit> {
-    Ok(Shard::new(
-        Arc::new(ring(settings)?),
-        rulesets(settings)?,
-        settings.claim,
-        Limits::from(settings),
-        Arc::clone(metrics),
-    ))
-}
-
 fn rulesets(settings: &Settings) -> Result<Rulesets, Exit> {
     let Some(dir) = &settings.rules else {
         return Ok(Rulesets::default());
@@ -128,24 +241,14 @@ fn rulesets(settings: &Settings) -> Result<Rulesets, Exit> {
     Rulesets::load(dir).map_err(|err| Exit::settings(format!("rules: {err}")))
 }
 
-/// The journal that the settings ask for, and where it is on disk, what is to be recovered.
-fn journal(
-    settings: &Settings,
-) -> Result<(Arc<dyn Journal>, Option<(Arc<Store>, Recovery)>), Exit> {
-    let Some(dir) = &settings.data_dir else {
-        return Ok((Arc::new(ring(settings)?), None));
-    };
-    let store_settings = StoreSettings {
+fn store_settings(settings: &Settings) -> StoreSettings {
+    StoreSettings {
         durability: settings.promise(),
         retain_age: settings.retain_age,
         retain_bytes: settings.retain_bytes.0 as u64,
         reserve_bytes: settings.reserve.0 as u64,
         gone_ids_max: settings.gone_ids_max,
-    };
-    let opened = Store::open(&data_dir::journal(dir), store_settings);
-    let (store, recovery) = opened.map_err(|why| inspect::damaged(dir, &why))?;
-    let store = Arc::new(store);
-    Ok((Arc::<Store>::clone(&store), Some((store, recovery))))
+    }
 }
 
 fn ring(settings: &Settings) -> Result<Ring, Exit> {
@@ -162,11 +265,16 @@ fn routes(services: Services, cap: usize) -> Result<Routes, Exit> {
     let commands = PlayerStateServiceServer::new(services.clone())
         .max_decoding_message_size(cap)
         .max_encoding_message_size(cap);
-    let feed = EventFeedServiceServer::new(services)
+    let feed = EventFeedServiceServer::new(services.clone())
         .max_decoding_message_size(cap)
         .max_encoding_message_size(cap);
-    reflection(Routes::new(commands).add_service(feed), cap)
-        .map_err(|err| Exit::runtime(format!("reflection: {err}")))
+    let ownership = OwnershipServiceServer::new(services)
+        .max_decoding_message_size(cap)
+        .max_encoding_message_size(cap);
+    let routes = Routes::new(commands)
+        .add_service(feed)
+        .add_service(ownership);
+    reflection(routes, cap).map_err(|err| Exit::runtime(format!("reflection: {err}")))
 }
 
 /// Reflection of what is served, in both versions of its protocol: older tools speak only the first.

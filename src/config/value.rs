@@ -236,9 +236,16 @@ macro_rules! words {
             }
         }
 
+        impl $name {
+            /// As it is typed.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$arm => $word),+ }
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $($name::$arm => $word),+ })
+                f.write_str(self.word())
             }
         }
     };

@@ -73,6 +73,54 @@ pub static METHODS: &[Method] = &[
         "/treasurehunt.playerstate.v1.EventFeedService/GetRecord",
         Cap::Command,
     ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Hello",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/ListHunts",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Probe",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/GetSnapshot",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Offer",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Seal",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Stage",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Activate",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Reopen",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Discard",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Retire",
+        Cap::Command,
+    ),
+    row(
+        "/treasurehunt.playerstate.v1.OwnershipService/Follow",
+        Cap::Command,
+    ),
     row("/grpc.health.v1.Health/Check", Cap::Free),
     row("/grpc.health.v1.Health/Watch", Cap::Free),
     row("/grpc.health.v1.Health/List", Cap::Free),
@@ -87,9 +135,10 @@ pub static METHODS: &[Method] = &[
 ];
 
 /// The services of the schema that are served.
-pub const OUR_SERVICES: [&str; 2] = [
+pub const OUR_SERVICES: [&str; 3] = [
     "treasurehunt.playerstate.v1.PlayerStateService",
     "treasurehunt.playerstate.v1.EventFeedService",
+    "treasurehunt.playerstate.v1.OwnershipService",
 ];
 
 /// The row of a path, if it is served.

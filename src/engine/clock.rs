@@ -1,6 +1,7 @@
 //! A hunt's time. The engine reads no clock: whoever calls it hands in [`Now`].
 //!
-//! The wall clock is taken once a hunt, when the hunt begins here; from there the monotonic clock runs.
+//! The wall clock is taken once a hunt, when the hunt begins here or is activated; from there the monotonic
+//! clock runs.
 //! So a jump of the wall clock never moves a hunt's time.
 
 /// A jump of the wall clock against the monotonic clock worth a line in the log, in milliseconds.
@@ -24,8 +25,13 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start(now: Now) -> Self {
+        Self::start_from(now, i64::MIN)
+    }
+
+    /// The same for a hunt that began elsewhere, or before this process: it never goes back behind `least_ms`.
+    pub(super) fn start_from(now: Now, least_ms: i64) -> Self {
         Self {
-            base_ms: now.wall_ms,
+            base_ms: now.wall_ms.max(least_ms),
             base_mono_ms: now.mono_ms,
         }
     }
@@ -96,6 +102,20 @@ mod tests {
             1_000_000,
             "never before its base"
         );
+    }
+
+    #[test]
+    fn a_hunt_that_goes_on_never_goes_back() {
+        let now = Now {
+            wall_ms: 1_000,
+            mono_ms: 50,
+        };
+        let later = Now {
+            wall_ms: 1_030,
+            mono_ms: 80,
+        };
+        assert_eq!(Clock::start_from(now, 5_000).at_ms(later), 5_030);
+        assert_eq!(Clock::start_from(now, 10).at_ms(later), 1_030);
     }
 
     #[test]

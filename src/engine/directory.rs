@@ -18,7 +18,10 @@ use xxhash_rust::xxh64::xxh64;
 use self::room::Room;
 pub use self::{
     error::CreateError,
-    lock::{HuntGuard, HuntLock, Quarantined},
+    lock::{
+        Activated, Activation, HeldGuard, HuntGuard, HuntLock, HuntState, HuntStatus, LastSeen,
+        NotActivated, NotServed, Quarantined,
+    },
     room::Limits,
 };
 use super::{Hunt, HuntId, Now, Ruleset, Settings};
@@ -42,9 +45,12 @@ pub struct Created {
 /// What all hunts come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Hunts held, ended and quarantined ones included.
+    /// Hunts held, in any state.
     pub hunts: usize,
+    /// Active ones that have ended.
     pub ended: usize,
+    /// Recovered ones that nobody has claimed since.
+    pub recovered: usize,
     pub quarantined: usize,
     /// Players present, in hunts that have not ended.
     pub players_present: u64,
@@ -115,8 +121,8 @@ impl Directory {
             epoch,
             starts_at_ms: hunt.starts_at_ms(),
         };
-        let lock = Arc::new(HuntLock::new(hunt, now, self.room.clone()));
-        let mut guard = lock.lock().map_err(CreateError::Quarantined)?;
+        let lock = Arc::new(HuntLock::begun(hunt, now, self.room.clone()));
+        let mut guard = lock.lock()?;
         match self.insert(&lock)? {
             Inserted::New => {
                 record(&mut guard);
@@ -126,13 +132,34 @@ impl Directory {
         }
     }
 
+    /// Puts a hunt in that was rebuilt from the journal. It is not active until it is claimed. A recovery is
+    /// taken whole, also above the limits; false says that it is above one. To be called once a hunt.
+    pub fn restore(&self, hunt: Hunt) -> bool {
+        let fits = self.room.add_hunt(hunt.ever_joined() as usize);
+        self.put(HuntLock::recovered(hunt, self.room.clone()));
+        fits
+    }
+
+    /// Puts the name of a hunt in that could not be rebuilt: in quarantine, so that it is not created anew.
+    pub fn restore_lost(&self, id: HuntId, last: LastSeen) -> bool {
+        let fits = self.room.add_hunt(0);
+        self.put(HuntLock::lost(id, last));
+        fits
+    }
+
+    fn put(&self, lock: HuntLock) {
+        let hash = hash_of(&lock);
+        let mut shard = self.shard(hash).write();
+        shard.insert_unique(hash, Arc::new(lock), |lock| hash_of(lock));
+    }
+
     /// Lets go of a hunt that has ended: it is found no more, and its room is free. Whoever found it before
     /// can still read it, and change nothing. `None` if there is no such hunt, or it has not ended.
     pub fn release(&self, hunt_id: &str) -> Option<Arc<HuntLock>> {
         let found = self.get(hunt_id)?;
         // Of a hunt that has ended, the players stay as they are: the lock need not be held on.
         let players = found
-            .lock()
+            .hold()
             .ok()
             .filter(|hunt| hunt.has_ended())?
             .ever_joined();
@@ -160,6 +187,12 @@ impl Directory {
         self.room.hunts()
     }
 
+    /// How many players are held.
+    #[must_use]
+    pub fn players(&self) -> usize {
+        self.room.players()
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -180,14 +213,15 @@ impl Directory {
         };
         for lock in self.hunts() {
             totals.hunts += 1;
-            let Ok(hunt) = lock.lock() else {
-                totals.quarantined += 1;
-                continue;
-            };
-            if hunt.has_ended() {
-                totals.ended += 1;
-            } else {
-                totals.players_present += u64::from(hunt.present());
+            let status = lock.status(false);
+            match status.state {
+                HuntState::Active if status.ended => totals.ended += 1,
+                HuntState::Active => {}
+                HuntState::Recovered => totals.recovered += 1,
+                HuntState::Quarantined => totals.quarantined += 1,
+            }
+            if !status.ended {
+                totals.players_present += u64::from(status.present);
             }
         }
         totals
@@ -205,10 +239,9 @@ impl Directory {
     }
 
     fn insert(&self, lock: &Arc<HuntLock>) -> Result<Inserted, CreateError> {
-        let hash_of = |lock: &Arc<HuntLock>| hash(lock.id().as_str());
         let hash = hash_of(lock);
         let mut shard = self.shard(hash).write();
-        match shard.entry(hash, |known| known.id() == lock.id(), hash_of) {
+        match shard.entry(hash, |known| known.id() == lock.id(), |lock| hash_of(lock)) {
             Entry::Occupied(known) => Ok(Inserted::Known(known.get().clone())),
             Entry::Vacant(vacant) => {
                 if !self.room.take_hunt() {
@@ -231,10 +264,11 @@ fn created_before(
     settings: &Settings,
     epoch: u64,
 ) -> Result<Created, CreateError> {
-    let hunt = known.lock().map_err(CreateError::Quarantined)?;
+    let hunt = known.hold().map_err(NotServed::from)?;
     if hunt.settings() != settings {
         return Err(CreateError::OtherSettings);
     }
+    let hunt = hunt.active()?;
     if hunt.epoch() != epoch {
         return Err(CreateError::OtherEpoch {
             asked: epoch,
@@ -245,6 +279,10 @@ fn created_before(
         epoch,
         starts_at_ms: hunt.starts_at_ms(),
     })
+}
+
+fn hash_of(lock: &HuntLock) -> u64 {
+    hash(lock.id().as_str())
 }
 
 fn hash(hunt_id: &str) -> u64 {

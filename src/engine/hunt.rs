@@ -6,8 +6,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Command, Ended, HuntId, Outcome, Refusal, Rejection, Settings, SettingsError, Standing,
-    Verdict, canonical, command::Action, player::Recall, players::Seat, ruleset::Ruleset,
+    Command, Ended, HuntId, Outcome, OwnerChanged, Refusal, Rejection, Settings, SettingsError,
+    Standing, Verdict, canonical, command::Action, player::Recall, players::Seat, ruleset::Ruleset,
     world::World,
 };
 
@@ -208,6 +208,39 @@ impl Hunt {
         }
     }
 
+    /// Passes the hunt to an owner at a higher epoch: a record of its own, the first of that epoch.
+    ///
+    /// A hunt's time ends with the hunt, so the record's stamp is never past its full time, nor past its
+    /// end: what was not ended in time can still be, at its full time, and an end stays when it was.
+    ///
+    /// # Errors
+    /// An epoch that is not above the hunt's, or a stamp under that of the last record. Nothing changes.
+    pub fn activate(&mut self, epoch: u64, at_ms: i64) -> Result<OwnerChanged, ActivateError> {
+        let current = self.head.epoch;
+        if epoch <= current {
+            return Err(ActivateError::Epoch {
+                asked: epoch,
+                current,
+            });
+        }
+        self.check_stamp(at_ms).map_err(ActivateError::Stamp)?;
+        let last_at_ms = self.head.last_at_ms;
+        let time_ends_ms = if self.head.ended {
+            last_at_ms
+        } else {
+            self.head.full_time_ms()
+        };
+        let at_ms = at_ms.min(time_ends_ms).max(last_at_ms);
+        let sequence = self.advance(at_ms);
+        self.head.epoch = epoch;
+        Ok(OwnerChanged {
+            epoch,
+            sequence,
+            at_ms,
+            digest: self.digest(),
+        })
+    }
+
     fn advance(&mut self, at_ms: i64) -> u64 {
         self.head.sequence += 1;
         self.head.last_at_ms = at_ms;
@@ -329,3 +362,30 @@ impl fmt::Display for StampFell {
 }
 
 impl std::error::Error for StampFell {}
+
+/// Why a hunt does not change hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivateError {
+    /// Epochs only rise.
+    Epoch {
+        asked: u64,
+        current: u64,
+    },
+    Stamp(StampFell),
+}
+
+impl fmt::Display for ActivateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch { asked, current } => {
+                write!(
+                    f,
+                    "epoch {asked} is not above {current}, which the hunt has"
+                )
+            }
+            Self::Stamp(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ActivateError {}

@@ -32,7 +32,7 @@
 //! let found = hunts.get(command.hunt_id()).expect("else: Refusal::UnknownHunt");
 //! let mut outcome = Outcome::default(); // one for many commands: its lists keep their room
 //! {
-//!     let mut hunt = found.lock().expect("else: Refusal::Quarantined");
+//!     let mut hunt = found.lock().expect("else: Refusal::Quarantined or NotActive");
 //!     let ended = hunt.apply(now, &command, &mut outcome);
 //!     if let Some(ended) = ended {
 //!         drop(ended); // its record goes to the journal here, under the lock
@@ -83,12 +83,13 @@ pub use self::{
         RawCommand, RequestId,
     },
     directory::{
-        CreateError, Created, Directory, HuntGuard, HuntLock, Limits, Quarantined, Totals,
+        Activated, Activation, CreateError, Created, Directory, HeldGuard, HuntGuard, HuntLock,
+        HuntState, HuntStatus, LastSeen, Limits, NotActivated, NotServed, Quarantined, Totals,
     },
-    hunt::{DIGEST_EVERY, Hunt, STANDINGS_MAX, StampFell},
+    hunt::{ActivateError, DIGEST_EVERY, Hunt, STANDINGS_MAX, StampFell},
     outcome::{
-        Ended, Impact, ImpactResult, Outcome, PlayerSummary, Refusal, Rejection, Standing,
-        Treasure, Verdict,
+        Ended, Impact, ImpactResult, Outcome, OwnerChanged, PlayerSummary, Refusal, Rejection,
+        Standing, Treasure, Verdict,
     },
     ruleset::{EffectKind, Fault, POWER_UPS_MAX, RULESET_BYTES_MAX, Ruleset, RulesetError},
     settings::{

@@ -92,6 +92,8 @@ pub enum Refusal {
     RequestTooOld,
     /// The command names another epoch than the owner's, which is `current`.
     StaleEpoch { current: u64 },
+    /// This engine holds the hunt, at `epoch`, and does not own it (now).
+    NotActive { epoch: u64 },
     /// The hunt failed inside the engine; an operator looks at it.
     Quarantined,
     /// The player is new here, and as many players are held as may be.
@@ -164,4 +166,16 @@ pub struct Ended {
     pub standings: Vec<Standing>,
     /// How many ever joined.
     pub players: u32,
+}
+
+/// The record of a change of hands: to be journaled before anything that the new owner does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a change of hands is a record of its own: journal it before the next answer leaves"]
+pub struct OwnerChanged {
+    pub epoch: u64,
+    pub sequence: u64,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Of the state after it.
+    pub digest: u64,
 }

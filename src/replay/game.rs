@@ -1,18 +1,15 @@
-//! One hunt, played from records.
+//! One hunt, played from records: by a replay of a file, and by recovery from the journal.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     engine::{
-        self, Field, Hunt, HuntId, Outcome, RULES_VERSION, RulesetError, Settings, SettingsError,
-        StampFell,
+        self, ActivateError, Field, Hunt, HuntId, Outcome, RULES_VERSION, Ruleset, RulesetError,
+        Settings, SettingsError, StampFell,
     },
-    pb::{self, Applied, Command, HuntCreated, Record, record::Change},
+    pb::{self, Applied, Command, HuntCreated, OwnerChanged, Record, record::Change},
     wire::{self, Refused},
 };
-
-/// How often the record of an applied command carries the digest.
-const DIGEST_EVERY: u64 = 100;
 
 /// Why a record cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +17,8 @@ pub enum PlayError {
     /// The first record is another.
     #[error("the file has to begin with a created record")]
     NotCreated,
-    /// A later record is neither a command nor an end.
-    #[error("only applied and ended records may follow the first")]
+    /// A later record is of no kind that comes later.
+    #[error("only applied, ended and owner_changed records may follow the first")]
     NotPlayable,
     /// Rules that this engine does not know.
     #[error("created.rules_version: this engine plays rules version {RULES_VERSION}, not {0}")]
@@ -49,21 +46,54 @@ pub enum PlayError {
     /// The hunt's time falls.
     #[error(transparent)]
     Stamp(#[from] StampFell),
+    /// An owner that cannot follow the last.
+    #[error(transparent)]
+    Owner(#[from] ActivateError),
     /// A second end.
     #[error("the hunt ended before; it ends once")]
     EndedBefore,
 }
 
+/// Rulesets by their hash, each parsed once for all hunts that began with it.
+#[derive(Clone, Default)]
+pub(crate) struct KnownRulesets(HashMap<String, Arc<Ruleset>>);
+
+impl KnownRulesets {
+    /// The ruleset of these bytes; it is in `file`, for errors.
+    pub(crate) fn parse(
+        &mut self,
+        file: &str,
+        hash: &str,
+        bytes: &[u8],
+    ) -> Result<Arc<Ruleset>, RulesetError> {
+        if let Some(known) = self.0.get(hash)
+            && known.bytes() == bytes
+        {
+            return Ok(Arc::clone(known));
+        }
+        let ruleset = Arc::new(Ruleset::parse(file, bytes)?);
+        self.0
+            .insert(ruleset.hash().to_owned(), Arc::clone(&ruleset));
+        Ok(ruleset)
+    }
+}
+
 /// The hunt, and what was applied to it.
-pub(super) struct Game {
+pub(crate) struct Game {
     hunt: Hunt,
+    digest_every: u64,
     applied: u64,
     scratch: Outcome,
 }
 
 impl Game {
-    /// Begins with the first record, and answers it in full.
-    pub(super) fn open(first: Record) -> Result<(Self, Record), PlayError> {
+    /// Begins with the first record, and answers it in full. Later records of applied commands carry the digest
+    /// at every sequence that is a multiple of `digest_every`.
+    pub(crate) fn open(
+        first: Record,
+        digest_every: u64,
+        rulesets: &mut KnownRulesets,
+    ) -> Result<(Self, Record), PlayError> {
         let Some(Change::Created(created)) = first.change else {
             return Err(PlayError::NotCreated);
         };
@@ -71,38 +101,51 @@ impl Game {
             return Err(PlayError::RulesVersion(created.rules_version));
         }
         let id = HuntId::parse(&first.hunt_id).map_err(PlayError::HuntId)?;
-        let (settings, ruleset) = setup(created)?;
-        let mut hunt = Hunt::create(id, settings, Arc::new(ruleset), first.epoch, first.at_ms)?;
+        let (settings, ruleset) = setup(created, rulesets)?;
+        let mut hunt = Hunt::create(id, settings, ruleset, first.epoch, first.at_ms)?;
         let digest = hunt.digest();
         let record = wire::created_record(&hunt, digest);
-        let game = Self {
+        Ok((Self::go_on(hunt, digest_every), record))
+    }
+
+    /// Goes on from a hunt as it is.
+    pub(crate) fn go_on(hunt: Hunt, digest_every: u64) -> Self {
+        Self {
             hunt,
+            digest_every,
             applied: 0,
             scratch: Outcome::default(),
-        };
-        Ok((game, record))
+        }
     }
 
     /// Goes on by one record, and answers it as it was given, with what became of it.
-    pub(super) fn play(&mut self, given: Record) -> Result<Record, PlayError> {
+    pub(crate) fn play(&mut self, given: Record) -> Result<Record, PlayError> {
         match given.change {
             Some(Change::Applied(Applied { command, .. })) => {
                 self.command(given.hunt_id, given.at_ms, command)
             }
             Some(Change::Ended(_)) => self.end(given.at_ms),
-            Some(Change::Created(_) | Change::OwnerChanged(_)) | None => {
-                Err(PlayError::NotPlayable)
-            }
+            Some(Change::OwnerChanged(owner)) => self.change_owner(given.epoch, given.at_ms, owner),
+            Some(Change::Created(_)) | None => Err(PlayError::NotPlayable),
         }
     }
 
+    /// The hunt as it stands.
+    pub(crate) fn hunt(&self) -> &Hunt {
+        &self.hunt
+    }
+
+    pub(crate) fn into_hunt(self) -> Hunt {
+        self.hunt
+    }
+
     /// The digest of the hunt as it stands.
-    pub(super) fn digest(&mut self) -> u64 {
+    pub(crate) fn digest(&mut self) -> u64 {
         self.hunt.digest()
     }
 
     /// How many commands were applied.
-    pub(super) fn applied(&self) -> u64 {
+    pub(crate) fn applied(&self) -> u64 {
         self.applied
     }
 
@@ -116,19 +159,24 @@ impl Game {
         if at_ms < last_at_ms {
             return Err(StampFell { at_ms, last_at_ms }.into());
         }
-        let asked = command.clone().unwrap_or_default();
-        let outcome = self.apply(at_ms, &asked)?;
+        // One that is absent is one of defaults: malformed, with that for an outcome.
+        let given = command.is_some();
+        let command = command.unwrap_or_default();
+        let outcome = self.apply(at_ms, &command)?;
         if outcome.verdict() == pb::Verdict::Applied {
             self.applied += 1;
             let digest = self.rhythm_digest();
-            return Ok(wire::applied_record(asked, outcome, at_ms, digest));
+            return Ok(wire::applied_record(command, outcome, at_ms, digest));
         }
         // It has no place in the hunt's order.
-        let outcome = Some(outcome);
+        let applied = Applied {
+            command: given.then_some(command),
+            outcome: Some(outcome),
+        };
         Ok(Record {
             hunt_id,
             at_ms,
-            change: Some(Change::Applied(Applied { command, outcome })),
+            change: Some(Change::Applied(applied)),
             ..Record::default()
         })
     }
@@ -166,8 +214,19 @@ impl Game {
         Ok(wire::ended_record(self.hunt.id(), &ended))
     }
 
+    fn change_owner(
+        &mut self,
+        epoch: u64,
+        at_ms: i64,
+        to: OwnerChanged,
+    ) -> Result<Record, PlayError> {
+        let changed = self.hunt.activate(epoch, at_ms)?;
+        let id = self.hunt.id();
+        Ok(wire::owner_changed_record(id, changed, to.owner, to.missed))
+    }
+
     fn rhythm_digest(&mut self) -> u64 {
-        if self.hunt.sequence().is_multiple_of(DIGEST_EVERY) {
+        if self.hunt.sequence().is_multiple_of(self.digest_every) {
             self.hunt.digest()
         } else {
             0
@@ -175,14 +234,16 @@ impl Game {
     }
 }
 
-fn setup(created: HuntCreated) -> Result<(Settings, engine::Ruleset), PlayError> {
+fn setup(
+    created: HuntCreated,
+    rulesets: &mut KnownRulesets,
+) -> Result<(Settings, Arc<Ruleset>), PlayError> {
     let settings = wire::settings(created.settings.ok_or(PlayError::NoSettings)?);
-    let ruleset = engine::Ruleset::parse("created.ruleset", &created.ruleset)?;
-    if !["", ruleset.hash()].contains(&created.ruleset_hash.as_str()) {
-        return Err(PlayError::RulesetHash {
-            given: created.ruleset_hash,
-            real: ruleset.hash().to_owned(),
-        });
+    let given = created.ruleset_hash;
+    let ruleset = rulesets.parse("created.ruleset", &given, &created.ruleset)?;
+    if !["", ruleset.hash()].contains(&given.as_str()) {
+        let real = ruleset.hash().to_owned();
+        return Err(PlayError::RulesetHash { given, real });
     }
     Ok((settings, ruleset))
 }

@@ -4,7 +4,8 @@
 //!
 //! A replay file is a stream of `Record` messages, each after its length as a varint: record 1
 //! (`created`, with settings and the ruleset's bytes), one `applied` a command (the command and its
-//! `at_ms` alone), and, if the hunt is to end by call, `ended`. Nothing here reads a clock.
+//! `at_ms` alone), `owner_changed` with its `epoch` where the hunt passed to another owner, and, if the hunt
+//! is to end by call, `ended`. Nothing here reads a clock.
 
 mod frames;
 mod game;
@@ -17,14 +18,15 @@ use std::{
 
 use serde::Serialize;
 
-use self::{
-    frames::FrameError,
-    game::{Game, PlayError},
-};
+use self::frames::FrameError;
+pub(crate) use self::game::{Game, KnownRulesets, PlayError};
 use crate::{exit::Exit, pb::Record};
 
 /// The `FILE` that stands for standard input.
 const STDIN: &str = "-";
+
+/// How often the record of an applied command carries the digest in a replay file.
+const DIGEST_EVERY: u64 = 100;
 
 /// What a replay comes to.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -96,7 +98,7 @@ pub fn run(mut file: impl BufRead, out: impl Write) -> Result<Summary, ReplayErr
 
 fn play_all(file: &mut impl BufRead, out: &mut impl Write) -> Result<Summary, ReplayError> {
     let first = next(file, 1)?.ok_or(ReplayError::Empty)?;
-    let opened = Game::open(first);
+    let opened = Game::open(first, DIGEST_EVERY, &mut KnownRulesets::default());
     let (mut game, mut played) = opened.map_err(|why| ReplayError::Play { number: 1, why })?;
     let mut number = 1;
     // One record ahead, for the last one carries the digest whatever its sequence.

@@ -12,10 +12,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
-    engine::{CreateError, HuntId, POWER_UP_BYTES_MAX, SettingsError},
+    engine::{CreateError, HuntId, NotActivated, NotServed, POWER_UP_BYTES_MAX, SettingsError},
     journal::{Damage, NoRoom},
     pb::{Refusal, refusal::Reason},
-    shard::{ClaimError, CreateRefused, HuntRefused},
+    shard::{ActivateRefused, ClaimError, CreateRefused, HuntRefused},
 };
 
 /// What our own detail is called inside a `google.rpc.Status`.
@@ -52,6 +52,17 @@ pub(super) enum Failure {
          has looked at it; the log says why"
     )]
     Quarantined(String),
+    #[error(
+        "hunt {hunt_id:?} was recovered at epoch {epoch} and is not active: its router claims it, or start this engine \
+         with --claim auto"
+    )]
+    NotActive { hunt_id: String, epoch: u64 },
+    #[error("hunt {hunt_id:?} is not activated: {why}")]
+    NotActivated { hunt_id: String, why: NotActivated },
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error("{0} comes with the handoff of hunts, which this version does not have yet")]
+    NotBuilt(&'static str),
     /// What was seen or done rests on records that are not known to be durable.
     #[error("not known to be kept within the deadline: it may have been done, ask again")]
     NotKeptInTime,
@@ -99,8 +110,8 @@ impl Failure {
             CreateRefused::Engine(CreateError::OtherEpoch { asked, current }) => {
                 NotCreated::OtherEpoch { asked, current }
             }
-            CreateRefused::Engine(CreateError::Quarantined(_)) => {
-                return Self::Quarantined(hunt_id.to_string());
+            CreateRefused::Engine(CreateError::NotServed(why)) => {
+                return Self::not_served(hunt_id, why);
             }
             CreateRefused::Engine(CreateError::HuntsFull { hunts_max }) => {
                 NotCreated::HuntsFull { hunts_max }
@@ -117,6 +128,28 @@ impl Failure {
         Self::Create { hunt_id, why }
     }
 
+    /// Why `hunt_id` is not activated.
+    pub(super) fn activate(hunt_id: &HuntId, why: ActivateRefused) -> Self {
+        match why {
+            ActivateRefused::Hunt(why) => Self::hunt(hunt_id, why),
+            ActivateRefused::Engine(NotActivated::Quarantined) => {
+                Self::Quarantined(hunt_id.to_string())
+            }
+            ActivateRefused::Engine(why) => Self::NotActivated {
+                hunt_id: hunt_id.to_string(),
+                why,
+            },
+        }
+    }
+
+    fn not_served(hunt_id: &HuntId, why: NotServed) -> Self {
+        let hunt_id = hunt_id.to_string();
+        match why {
+            NotServed::Quarantined => Self::Quarantined(hunt_id),
+            NotServed::NotActive { epoch } => Self::NotActive { hunt_id, epoch },
+        }
+    }
+
     /// Why `hunt_id` is not ended or read.
     pub(super) fn hunt(hunt_id: &HuntId, why: HuntRefused) -> Self {
         let hunt_id = hunt_id.to_string();
@@ -126,7 +159,10 @@ impl Failure {
                 hunt_id,
                 player_id: player.get(),
             },
-            HuntRefused::Quarantined => Self::Quarantined(hunt_id),
+            HuntRefused::NotServed(NotServed::Quarantined) => Self::Quarantined(hunt_id),
+            HuntRefused::NotServed(NotServed::NotActive { epoch }) => {
+                Self::NotActive { hunt_id, epoch }
+            }
             HuntRefused::Panicked => Self::Internal,
             HuntRefused::NoRoom(why) => Self::NoRoom(why),
         }
@@ -161,7 +197,11 @@ impl Failure {
                 Code::NotFound
             }
             Self::NoRoom(_) => Code::ResourceExhausted,
-            Self::Quarantined(_) => Code::FailedPrecondition,
+            Self::Quarantined(_)
+            | Self::NotActive { .. }
+            | Self::NotActivated { .. }
+            | Self::Claim(_) => Code::FailedPrecondition,
+            Self::NotBuilt(_) => Code::Unimplemented,
             Self::NotKeptInTime => Code::DeadlineExceeded,
             Self::Damaged(_) => Code::DataLoss,
             Self::Internal => Code::Internal,
@@ -175,13 +215,25 @@ impl Failure {
                 Details::RetryLater
             }
             Self::NoRoom(_) => Details::RetryLater,
-            Self::Quarantined(_) => Details::Refusal(Reason::Quarantined),
+            Self::Quarantined(_) => Details::Refusal(Reason::Quarantined, 0),
+            Self::NotActive { epoch, .. } => Details::Refusal(Reason::NotActive, *epoch),
+            Self::NotActivated { why, .. } => match why {
+                NotActivated::Active { epoch } | NotActivated::Epoch { epoch } => {
+                    Details::Refusal(Reason::StaleEpoch, *epoch)
+                }
+                NotActivated::Elsewhere { epoch, .. } => {
+                    Details::Refusal(Reason::NotActive, *epoch)
+                }
+                NotActivated::Quarantined => Details::Refusal(Reason::Quarantined, 0),
+            },
             Self::Create { .. }
             | Self::UnknownHunt(_)
             | Self::UnknownPlayer { .. }
             | Self::RecordNotKept { .. }
             | Self::NotKeptInTime
             | Self::Damaged(_)
+            | Self::Claim(_)
+            | Self::NotBuilt(_)
             | Self::Internal => Details::None,
         }
     }
@@ -202,7 +254,8 @@ enum Details {
     None,
     Field(&'static str, String),
     RetryLater,
-    Refusal(Reason),
+    /// The reason, and the epoch that it is about.
+    Refusal(Reason, u64),
 }
 
 impl From<Failure> for Status {
@@ -218,15 +271,16 @@ impl From<Failure> for Status {
                 let details = ErrorDetails::with_retry_info(Some(RETRY_LATER));
                 Self::with_error_details(code, message, details)
             }
-            Details::Refusal(reason) => with_refusal(code, message, reason),
+            Details::Refusal(reason, epoch) => with_refusal(code, message, reason, epoch),
         }
     }
 }
 
 /// A status with our own `Refusal` as its detail, packed as `google.rpc.Status` wants it.
-fn with_refusal(code: Code, message: String, reason: Reason) -> Status {
+fn with_refusal(code: Code, message: String, reason: Reason, epoch: u64) -> Status {
     let refusal = Refusal {
         reason: reason.into(),
+        epoch,
         detail: message.clone(),
         ..Refusal::default()
     };

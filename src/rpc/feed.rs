@@ -56,6 +56,9 @@ pub(super) async fn get_record(
             "must not be 0: the records of a hunt are 1, 2, 3 …",
         ));
     }
+    shard
+        .check_record(&hunt)
+        .map_err(|why| Failure::hunt(&hunt, why))?;
     let record = shard.journal().get(&hunt, request.sequence).await?;
     let record = record.ok_or(Failure::RecordNotKept {
         hunt_id: request.hunt_id,

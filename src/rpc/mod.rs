@@ -8,17 +8,24 @@ mod errors;
 mod feed;
 mod fields;
 mod hunts;
+mod ownership;
 
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use self::errors::Failure;
 use crate::{
     pb::{
-        ApplyBatchRequest, ApplyBatchResponse, ApplyRequest, ApplyResponse, CreateHuntRequest,
-        CreateHuntResponse, EndHuntRequest, EndHuntResponse, GetHuntRequest, GetHuntResponse,
-        GetPlayerRequest, GetPlayerResponse, GetRecordRequest, GetRecordResponse,
-        ReadRecordsRequest, ReadRecordsResponse, event_feed_service_server::EventFeedService,
+        ActivateRequest, ActivateResponse, ApplyBatchRequest, ApplyBatchResponse, ApplyRequest,
+        ApplyResponse, CreateHuntRequest, CreateHuntResponse, DiscardRequest, DiscardResponse,
+        EndHuntRequest, EndHuntResponse, FollowRequest, FollowResponse, GetHuntRequest,
+        GetHuntResponse, GetPlayerRequest, GetPlayerResponse, GetRecordRequest, GetRecordResponse,
+        GetSnapshotRequest, GetSnapshotResponse, HelloRequest, HelloResponse, ListHuntsRequest,
+        ListHuntsResponse, OfferRequest, OfferResponse, ProbeRequest, ProbeResponse,
+        ReadRecordsRequest, ReadRecordsResponse, ReopenRequest, ReopenResponse, RetireRequest,
+        RetireResponse, SealRequest, SealResponse, StageRequest, StageResponse,
+        event_feed_service_server::EventFeedService, ownership_service_server::OwnershipService,
         player_state_service_server::PlayerStateService,
     },
     shard::Shard,
@@ -105,5 +112,78 @@ impl EventFeedService for Services {
         Ok(Response::new(
             feed::get_record(&self.shard, request.into_inner()).await?,
         ))
+    }
+}
+
+#[tonic::async_trait]
+impl OwnershipService for Services {
+    async fn hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloResponse>, Status> {
+        Ok(Response::new(ownership::hello(&self.shard, request).await?))
+    }
+
+    async fn list_hunts(
+        &self,
+        request: Request<ListHuntsRequest>,
+    ) -> Result<Response<ListHuntsResponse>, Status> {
+        Ok(Response::new(
+            ownership::list_hunts(&self.shard, request).await?,
+        ))
+    }
+
+    async fn probe(
+        &self,
+        request: Request<ProbeRequest>,
+    ) -> Result<Response<ProbeResponse>, Status> {
+        Ok(Response::new(ownership::probe(&self.shard, request).await?))
+    }
+
+    async fn activate(
+        &self,
+        request: Request<ActivateRequest>,
+    ) -> Result<Response<ActivateResponse>, Status> {
+        Ok(Response::new(
+            ownership::activate(&self.shard, request).await?,
+        ))
+    }
+
+    async fn get_snapshot(
+        &self,
+        _: Request<GetSnapshotRequest>,
+    ) -> Result<Response<GetSnapshotResponse>, Status> {
+        Err(Failure::NotBuilt("GetSnapshot").into())
+    }
+
+    async fn offer(&self, _: Request<OfferRequest>) -> Result<Response<OfferResponse>, Status> {
+        Err(Failure::NotBuilt("Offer").into())
+    }
+
+    async fn seal(&self, _: Request<SealRequest>) -> Result<Response<SealResponse>, Status> {
+        Err(Failure::NotBuilt("Seal").into())
+    }
+
+    async fn stage(&self, _: Request<StageRequest>) -> Result<Response<StageResponse>, Status> {
+        Err(Failure::NotBuilt("Stage").into())
+    }
+
+    async fn reopen(&self, _: Request<ReopenRequest>) -> Result<Response<ReopenResponse>, Status> {
+        Err(Failure::NotBuilt("Reopen").into())
+    }
+
+    async fn discard(
+        &self,
+        _: Request<DiscardRequest>,
+    ) -> Result<Response<DiscardResponse>, Status> {
+        Err(Failure::NotBuilt("Discard").into())
+    }
+
+    async fn retire(&self, _: Request<RetireRequest>) -> Result<Response<RetireResponse>, Status> {
+        Err(Failure::NotBuilt("Retire").into())
+    }
+
+    async fn follow(&self, _: Request<FollowRequest>) -> Result<Response<FollowResponse>, Status> {
+        Err(Failure::NotBuilt("Follow").into())
     }
 }

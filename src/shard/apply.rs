@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{CallTime, Panicked, Shard};
 use crate::{
-    engine::{self, Ended, HuntGuard, Quarantined, Verdict},
+    engine::{self, Ended, HuntGuard, NotServed, Verdict},
     journal::{APPLIED_BYTES_MAX, NoRoom, Room},
     pb,
     wire::{self, Refused},
@@ -177,9 +177,12 @@ impl From<NoRoom> for Stop {
     }
 }
 
-impl From<Quarantined> for Stop {
-    fn from(Quarantined: Quarantined) -> Self {
-        Self::from(engine::Refusal::Quarantined)
+impl From<NotServed> for Stop {
+    fn from(why: NotServed) -> Self {
+        Self::from(match why {
+            NotServed::Quarantined => engine::Refusal::Quarantined,
+            NotServed::NotActive { epoch } => engine::Refusal::NotActive { epoch },
+        })
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{ClaimError, Panicked, Shard};
 use crate::{
     engine::{
-        CreateError, Created, HuntId, HuntLock, HuntView, PlayerId, PlayerView, Quarantined,
-        Ruleset, STANDINGS_MAX, Settings, Standing,
+        CreateError, Created, HuntId, HuntLock, HuntView, NotServed, PlayerId, PlayerView, Ruleset,
+        STANDINGS_MAX, Settings, Standing,
     },
     journal::{APPLIED_BYTES_MAX, NoRoom, RECORD_BYTES_MAX},
     wire,
@@ -46,8 +46,8 @@ pub enum HuntRefused {
     Unknown,
     /// It never saw the player.
     UnknownPlayer(PlayerId),
-    /// It failed inside the engine before.
-    Quarantined,
+    /// It is here, and answers nothing.
+    NotServed(NotServed),
     /// It failed inside the engine now.
     Panicked,
     /// The journal could not write its end down.
@@ -66,7 +66,7 @@ impl Shard {
     ) -> Result<Created, CreateRefused> {
         settings.check().map_err(CreateError::Settings)?;
         let ruleset = self.ruleset(settings)?;
-        let epoch = self.claims.admit(epoch, router_incarnation)?;
+        let epoch = self.claims.admit_create(epoch, router_incarnation)?;
         if let Some(created) = self.hunts.created(id, settings, epoch) {
             return Ok(created?);
         }
@@ -93,7 +93,9 @@ impl Shard {
             })?;
         let created = self.create_once(id, settings, ruleset, epoch);
         let is_new = created.as_ref().is_ok_and(|(_, is_new)| *is_new);
-        if !is_new {
+        if is_new {
+            self.claims.saw_epoch(epoch);
+        } else {
             self.placed.give_back(settings);
         }
         created.map(|(created, _)| created)
@@ -156,7 +158,19 @@ impl Shard {
         view.ok_or(HuntRefused::UnknownPlayer(player))
     }
 
-    fn find(&self, id: &HuntId) -> Result<Arc<HuntLock>, HuntRefused> {
+    /// Whether records of a hunt may be shown one by one: not while this engine holds the hunt and does not own
+    /// it, for its owner may have others by now. Those of a hunt that is not here any more are what they are.
+    pub fn check_record(&self, id: &HuntId) -> Result<(), HuntRefused> {
+        let Some(lock) = self.hunts.get(id.as_str()) else {
+            return Ok(());
+        };
+        match lock.lock() {
+            Ok(_) | Err(NotServed::Quarantined) => Ok(()),
+            Err(why @ NotServed::NotActive { .. }) => Err(why.into()),
+        }
+    }
+
+    pub(super) fn find(&self, id: &HuntId) -> Result<Arc<HuntLock>, HuntRefused> {
         self.hunts.get(id.as_str()).ok_or(HuntRefused::Unknown)
     }
 }
@@ -185,9 +199,9 @@ impl From<NoRoom> for HuntRefused {
     }
 }
 
-impl From<Quarantined> for HuntRefused {
-    fn from(Quarantined: Quarantined) -> Self {
-        Self::Quarantined
+impl From<NotServed> for HuntRefused {
+    fn from(why: NotServed) -> Self {
+        Self::NotServed(why)
     }
 }
 

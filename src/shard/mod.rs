@@ -6,35 +6,45 @@
 //! or a status; never holds the locks of two hunts.
 
 mod apply;
+mod checkpoint;
 mod claims;
 mod gone;
 mod hunts;
+mod ownership;
 mod placed;
+mod recover;
 mod rulesets;
 mod sweep;
 mod tally;
 mod time;
 
 use std::{
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 use prost::Message as _;
-use tokio::{sync::watch, time::timeout_at};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout_at,
+};
 
 pub use self::{
+    checkpoint::Checkpoints,
     claims::ClaimError,
     hunts::{CreateRefused, HuntRefused},
+    ownership::{ActivateRefused, Caller, ENGINE, Identity},
+    recover::{Progress, Recovered},
     rulesets::{Changes, RULESETS_MAX, Rulesets, RulesetsError, ruleset_bytes},
     time::CallTime,
 };
 use self::{claims::Claims, gone::GoneIds, placed::Placed, tally::Counters, time::Clock};
 use crate::{
     config::{Claim, Settings},
-    engine::{self, Directory, Ended, HuntGuard},
+    engine::{self, Directory, Ended, Hunt, HuntId},
     journal::{self, Entry, Journal, Place},
     pb,
     telemetry::Metrics,
@@ -89,11 +99,14 @@ pub struct Shard {
     journal: Arc<dyn Journal>,
     /// What new hunts may name. Swapped as a whole, and read without a lock.
     rulesets: ArcSwap<Rulesets>,
-    claims: Claims,
+    identity: Identity,
+    claims: Arc<Claims>,
     clock: Clock,
     limits: Limits,
     placed: Placed,
     gone: GoneIds,
+    /// Hunts that were let go, for the journal to forget: where one runs, the checkpoints take them.
+    forgetting: OnceLock<mpsc::Sender<HuntId>>,
     counters: Counters,
     metrics: Arc<Metrics>,
     draining: watch::Sender<bool>,
@@ -112,15 +125,24 @@ impl Shard {
             hunts: Directory::new(limits.held),
             journal,
             rulesets: ArcSwap::from_pointee(rulesets),
-            claims: Claims::new(claim),
+            identity: Identity::of_a_process(),
+            claims: Arc::new(Claims::new(claim)),
             clock: Clock::start(),
             limits,
             placed: Placed::new(limits.placed_max),
             gone: GoneIds::new(limits.gone_ids_max),
+            forgetting: OnceLock::new(),
             counters: Counters::new(&metrics),
             metrics,
             draining: watch::Sender::new(false),
         }
+    }
+
+    /// The same, as the start of an engine whose journal outlives its process.
+    #[must_use]
+    pub fn known_as(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// Where the shard's records go.
@@ -174,18 +196,12 @@ impl Shard {
     }
 
     /// Writes a hunt's end down. Under the hunt's lock, like every append.
-    fn append_end(&self, room: journal::Room, hunt: &HuntGuard<'_>, ended: &Ended) {
+    fn append_end(&self, room: journal::Room, hunt: &Hunt, ended: &Ended) {
         let record = wire::ended_record(hunt.id(), ended);
         self.append(room, hunt, &record, false);
     }
 
-    fn append(
-        &self,
-        room: journal::Room,
-        hunt: &HuntGuard<'_>,
-        record: &pb::Record,
-        is_move: bool,
-    ) {
+    fn append(&self, room: journal::Room, hunt: &Hunt, record: &pb::Record, is_move: bool) {
         let entry = Entry {
             hunt: hunt.id().clone(),
             sequence: record.sequence,
@@ -197,11 +213,11 @@ impl Shard {
 
     /// Runs `work` on a hunt. A panic in it is caught here, after the guard, dropped on the way, has
     /// put the hunt into quarantine: one hunt is out of service, and nothing else.
-    fn guarded<'a, T>(
+    fn guarded<G: Deref<Target = Hunt>, T>(
         &self,
-        hunt: HuntGuard<'a>,
-        work: impl FnOnce(&mut HuntGuard<'a>) -> T,
-    ) -> Result<(HuntGuard<'a>, T), Panicked> {
+        hunt: G,
+        work: impl FnOnce(&mut G) -> T,
+    ) -> Result<(G, T), Panicked> {
         let hunt_id = hunt.id().clone();
         // Whatever `work` had is dropped or, with the hunt, never looked at again.
         let caught = catch_unwind(AssertUnwindSafe(move || {

@@ -28,6 +28,11 @@ impl Placed {
         taken.map(drop).map_err(|_| placed)
     }
 
+    /// Counts a hunt that was recovered, also above the limit.
+    pub(super) fn add(&self, hunt: &Settings) {
+        self.count.fetch_add(placed(hunt), Ordering::Relaxed);
+    }
+
     pub(super) fn give_back(&self, hunt: &Settings) {
         self.count.fetch_sub(placed(hunt), Ordering::Relaxed);
     }

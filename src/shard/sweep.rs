@@ -5,11 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::Shard;
 use crate::{
-    engine::{HuntGuard, HuntLock, Totals, WallWatch},
+    engine::{Hunt, HuntLock, NotServed, Totals, WallWatch},
     journal::{APPLIED_BYTES_MAX, Kept},
 };
 
@@ -17,7 +20,7 @@ use crate::{
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Hunts between two chances for other tasks.
-const HUNTS_IN_A_ROW: usize = 64;
+pub(super) const HUNTS_IN_A_ROW: usize = 64;
 
 /// What became of a hunt in a sweep.
 enum Swept {
@@ -56,10 +59,12 @@ impl Shard {
     }
 
     /// Ends the hunt if its time is over, and tells whether it ended long enough ago. A hunt in
-    /// quarantine stays, for whoever looks at it.
+    /// quarantine stays, for whoever looks at it; one that is not active here is its owner's to end.
     fn sweep_hunt(&self, lock: &HuntLock) -> Swept {
-        let Ok(hunt) = lock.lock() else {
-            return Swept::Stays;
+        let hunt = match lock.lock() {
+            Ok(hunt) => hunt,
+            Err(NotServed::NotActive { .. }) => return self.sweep_recovered(lock),
+            Err(NotServed::Quarantined) => return Swept::Stays,
         };
         let room = match self.journal.reserve(APPLIED_BYTES_MAX) {
             Ok(room) => room,
@@ -81,27 +86,51 @@ impl Shard {
         Swept::Stays
     }
 
-    fn ended_long_ago(&self, hunt: &HuntGuard<'_>, now_ms: i64) -> bool {
+    fn sweep_recovered(&self, lock: &HuntLock) -> Swept {
+        self.claim(lock);
+        let Ok(hunt) = lock.hold() else {
+            return Swept::Stays;
+        };
+        if self.ended_long_ago(&hunt, hunt.at_ms(self.clock.now())) {
+            return Swept::Leaves;
+        }
+        Swept::Stays
+    }
+
+    fn ended_long_ago(&self, hunt: &Hunt, now_ms: i64) -> bool {
         let since_ms = now_ms.saturating_sub(hunt.last_at_ms());
         let since = Duration::from_millis(u64::try_from(since_ms).unwrap_or(0));
         hunt.has_ended() && since >= self.limits.ended_keep
     }
 
-    /// The id is put down as used before the hunt goes: see [`Shard::create`].
+    /// The id is put down as used before the hunt goes: see [`Shard::create`]. The journal is told after it
+    /// went, so that no snapshot of it can come behind; while it cannot be told, the hunt stays.
     fn let_go(&self, lock: &HuntLock) {
+        let Ok(forget) = self
+            .forgetting
+            .get()
+            .map(mpsc::Sender::try_reserve)
+            .transpose()
+        else {
+            return;
+        };
         self.gone.add(lock.id());
         let gone = self.hunts.release(lock.id().as_str());
-        if let Some(Ok(hunt)) = gone.as_ref().map(|gone| gone.lock()) {
+        if let Some(Ok(hunt)) = gone.as_ref().map(|gone| gone.hold()) {
             self.placed.give_back(hunt.settings());
+        }
+        if let Some(forget) = forget {
+            forget.send(lock.id().clone());
         }
     }
 
     fn show(&self, totals: Totals, kept: Kept) {
         let metrics = &self.metrics;
-        let live = totals.hunts - totals.ended - totals.quarantined;
+        let live = totals.hunts - totals.ended - totals.recovered - totals.quarantined;
         for (state, hunts) in [
             ("active", live),
             ("ended", totals.ended),
+            ("recovered", totals.recovered),
             ("quarantined", totals.quarantined),
         ] {
             let gauge = metrics.player_state_hunts.with_label_values(&[state]);

@@ -118,8 +118,12 @@ metrics! {
     player_state_commands_total: IntCounterVec ["verdict"] in "commands";
     /// Commands that were refused, by the reason that their outcomes give.
     player_state_refusals_total: IntCounterVec ["reason"] in "commands";
-    /// Hunts held, bounded by hunts_max: active, ended (kept for reads), quarantined. Looked at four times a second.
+    /// Hunts held, bounded by hunts_max: active, ended (kept for reads), recovered (and not claimed since), quarantined. Looked at four times a second.
     player_state_hunts: IntGaugeVec ["state"] in "hunts";
+    /// Hunts that recovery quarantined: mismatch (replayed to something else than recorded), hole (records missing), unreadable, panic.
+    player_state_recovery_quarantined_total: IntCounterVec ["why"] in "hunts";
+    /// Snapshots of hunts that were kept, so that a recovery begins there.
+    player_state_snapshots_total: IntCounter [] in "snapshots";
     /// Players present in hunts that have not ended. Looked at four times a second.
     player_state_players: IntGauge [] in "players";
     /// Players held, bounded by players_max: all who ever joined a hunt that is held.

@@ -14,9 +14,9 @@ mod views;
 pub use self::{
     command::{is_move, raw_command},
     outcome::{bare_outcome, outcome},
-    record::{applied_record, created_record, ended_record},
+    record::{applied_record, created_record, ended_record, owner_changed_record},
     refusal::{Refused, refused},
     settings::{hunt_settings, settings},
     snapshot::{hunt_snapshot, snapshot},
-    views::{end_hunt_response, get_hunt_response, get_player_response, standings},
+    views::{end_hunt_response, get_hunt_response, get_player_response, hunt_status, standings},
 };

@@ -2,8 +2,8 @@
 
 use super::{settings::hunt_settings, views::standings};
 use crate::{
-    engine::{Ended, Hunt, HuntId, RULES_VERSION},
-    pb::{Applied, Command, HuntCreated, HuntEnded, Outcome, Record, record::Change},
+    engine::{Ended, Hunt, HuntId, OwnerChanged, RULES_VERSION},
+    pb::{self, Applied, Command, HuntCreated, HuntEnded, Outcome, Record, record::Change},
 };
 
 /// A hunt's record 1. `digest` is that of the hunt as it was drawn.
@@ -58,5 +58,23 @@ pub fn ended_record(hunt_id: &HuntId, ended: &Ended) -> Record {
             standings: standings(&ended.standings),
             players: ended.players,
         })),
+    }
+}
+
+/// The record of a change of hands: to whom, and how many answered records are known to be lost.
+#[must_use]
+pub fn owner_changed_record(
+    hunt_id: &HuntId,
+    changed: OwnerChanged,
+    owner: String,
+    missed: u64,
+) -> Record {
+    Record {
+        hunt_id: hunt_id.as_str().to_owned(),
+        epoch: changed.epoch,
+        sequence: changed.sequence,
+        at_ms: changed.at_ms,
+        digest: changed.digest,
+        change: Some(Change::OwnerChanged(pb::OwnerChanged { owner, missed })),
     }
 }

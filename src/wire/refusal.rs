@@ -69,6 +69,11 @@ fn by_engine(why: engine::Refusal) -> pb::Refusal {
         engine::Refusal::PlayersFull { players_max } => overloaded(format!(
             "{players_max} players are held, the limit of players_max (player_state_players_held)"
         )),
+        engine::Refusal::NotActive { epoch } => pb::Refusal {
+            epoch,
+            detail: "recovered, and not claimed since".to_owned(),
+            ..bare(Reason::NotActive)
+        },
         engine::Refusal::Quarantined => pb::Refusal {
             detail: "the hunt failed inside the engine; its log says why".to_owned(),
             ..bare(Reason::Quarantined)

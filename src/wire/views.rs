@@ -5,7 +5,7 @@ use super::{
     settings::hunt_settings,
 };
 use crate::{
-    engine::{ActiveEffect, HuntView, PlayerView, Standing},
+    engine::{ActiveEffect, HuntId, HuntState, HuntStatus, HuntView, PlayerView, Standing},
     pb,
 };
 
@@ -66,5 +66,26 @@ fn active_effect(effect: &ActiveEffect) -> pb::ActiveEffect {
         kind: effect_kind(effect.kind).into(),
         magnitude: effect.magnitude.into(),
         remaining_ms: effect.remaining_ms,
+    }
+}
+
+/// A hunt in the list of all.
+#[must_use]
+pub fn hunt_status(hunt_id: &HuntId, status: HuntStatus) -> pb::HuntStatus {
+    let state = match status.state {
+        HuntState::Active => pb::hunt_status::State::Active,
+        HuntState::Recovered => pb::hunt_status::State::Recovered,
+        HuntState::Quarantined => pb::hunt_status::State::Quarantined,
+    };
+    pb::HuntStatus {
+        hunt_id: hunt_id.as_str().to_owned(),
+        state: state.into(),
+        epoch: status.at.epoch,
+        // An epoch begins with its first record, so far as hunts do not move yet.
+        record_epoch: status.at.epoch,
+        sequence: status.at.sequence,
+        digest: status.digest.unwrap_or_default(),
+        ended: status.ended,
+        owner: String::new(),
     }
 }

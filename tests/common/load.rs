@@ -34,6 +34,8 @@ pub struct Caller {
     hunt: String,
     player: u64,
     request: u64,
+    x: u32,
+    y: u32,
     pub answered: Answered,
 }
 
@@ -43,11 +45,9 @@ impl Caller {
         while !stop.load(Ordering::Relaxed) {
             let command = match self.request {
                 1 => join(&self.hunt, self.player, 1),
-                n if n % 3 == 0 => dig(&self.hunt, self.player, n),
-                n => {
-                    let (x, y) = ((n / 2 % 20) as u32, (self.player % 20) as u32);
-                    step(&self.hunt, self.player, n, x, y)
-                }
+                n if n.is_multiple_of(8) => dig(&self.hunt, self.player, n),
+                // A step there, and a step back.
+                n => step(&self.hunt, self.player, n, self.x ^ 1, self.y),
             };
             let Ok(outcome) = game.apply(command).await else {
                 return;
@@ -60,6 +60,9 @@ impl Caller {
                 Verdict::Unspecified | Verdict::Refused | Verdict::Expired | Verdict::Unknown => {
                     panic!("{outcome:?}")
                 }
+            }
+            if let Some(player) = &outcome.player {
+                (self.x, self.y) = (player.x, player.y);
             }
             answers.fetch_add(1, Ordering::Relaxed);
             self.request += 1;
@@ -141,6 +144,8 @@ pub async fn hunts(sidecar: &Sidecar) -> Vec<Caller> {
             hunt: hunt(n),
             player,
             request: 1,
+            x: 0,
+            y: 0,
             answered: Answered::new(),
         }));
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use player_state::engine::{
-    CreateError, Directory, Hunt, HuntGuard, HuntId, Limits, Now, Outcome, Quarantined, RawAction,
+    CreateError, Directory, Hunt, HuntGuard, HuntId, Limits, NotServed, Now, Outcome, RawAction,
     RawCommand, Refusal, Ruleset, Settings, Totals, Verdict,
 };
 
@@ -382,10 +382,10 @@ fn a_panic_under_a_hunts_lock_takes_that_hunt_out_of_service_and_no_other() {
         panic!("planted");
     }));
     assert!(result.is_err());
-    assert_eq!(broken.lock().err(), Some(Quarantined));
+    assert_eq!(broken.lock().err(), Some(NotServed::Quarantined));
     assert_eq!(
         create(&hunts, 1).err(),
-        Some(CreateError::Quarantined(Quarantined))
+        Some(CreateError::NotServed(NotServed::Quarantined))
     );
     let two = id(2);
     ask(&hunts, command(&two, 1, 1, RawAction::Join));

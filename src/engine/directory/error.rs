@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::lock::Quarantined;
+use super::lock::NotServed;
 use crate::engine::SettingsError;
 
 /// Why a hunt is not created. Nothing has changed.
@@ -16,8 +16,8 @@ pub enum CreateError {
         asked: u64,
         current: u64,
     },
-    /// The hunt is here, and out of service.
-    Quarantined(Quarantined),
+    /// The hunt is here, and answers nothing.
+    NotServed(NotServed),
     /// As many hunts are held as may be.
     HuntsFull {
         hunts_max: usize,
@@ -37,7 +37,7 @@ impl fmt::Display for CreateError {
                     "a hunt of this id exists at epoch {current}, and epoch {asked} was asked for"
                 )
             }
-            Self::Quarantined(error) => error.fmt(f),
+            Self::NotServed(error) => error.fmt(f),
             Self::HuntsFull { hunts_max } => {
                 write!(f, "{hunts_max} hunts are held, which is the limit")
             }
@@ -50,5 +50,11 @@ impl std::error::Error for CreateError {}
 impl From<SettingsError> for CreateError {
     fn from(error: SettingsError) -> Self {
         Self::Settings(error)
+    }
+}
+
+impl From<NotServed> for CreateError {
+    fn from(error: NotServed) -> Self {
+        Self::NotServed(error)
     }
 }

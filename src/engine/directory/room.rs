@@ -11,7 +11,7 @@ pub struct Limits {
     pub players: usize,
 }
 
-/// Counts that are never over their limits.
+/// Counts that are never over their limits, but for what was recovered.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) limits: Limits,
@@ -44,6 +44,14 @@ impl Room {
     /// Counts one player more, unless there is no room.
     pub(super) fn take_player(&self) -> bool {
         take(&self.players, self.limits.players)
+    }
+
+    /// Counts a hunt that was recovered, with all who ever joined it, also above the limits: what was answered
+    /// is not dropped. False if it is above one.
+    pub(super) fn add_hunt(&self, players: usize) -> bool {
+        let hunts = self.hunts.fetch_add(1, Ordering::Relaxed) + 1;
+        let players = self.players.fetch_add(players, Ordering::Relaxed) + players;
+        hunts <= self.limits.hunts && players <= self.limits.players
     }
 
     /// Takes a hunt back that was let go, with all who ever joined it.

@@ -1,0 +1,182 @@
+//! Snapshots of hunts, so that a restart plays few records again.
+//!
+//! A thread of its own, on no runtime: it encodes, and it waits for the disk. It holds one hunt's lock at a time, for
+//! one copy of the hunt, and takes no more than a part of a core.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use prost::{Message as _, bytes::Bytes};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use super::Shard;
+use crate::{
+    engine::HuntId,
+    journal::{Fence, KeptHunt, Place},
+    wire,
+};
+
+const EVERY: Duration = Duration::from_millis(100);
+
+/// A hunt is due when so many records followed its first that no snapshot holds: what a restart plays again at most …
+const BEHIND_RECORDS_MIN: u64 = 131_072;
+
+/// … or so many times the players that are held, if that is more: a snapshot costs as much as its players.
+const BEHIND_A_PLAYER: u64 = 2;
+
+/// A hunt is due after so long, however few its records are: retention drops only what no restart needs.
+const AGE_MAX: Duration = Duration::from_mins(1);
+
+/// After a snapshot the thread rests so many times as long as that took.
+const REST: u32 = 3;
+
+/// Hunts let go that wait for the thread.
+const FORGETTING_MAX: usize = 1024;
+
+/// The thread. [`finish`](Self::finish) ends it.
+pub struct Checkpoints {
+    finishing: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpoints {
+    /// Begins to take snapshots. To be called on a runtime, once a shard.
+    ///
+    /// # Errors
+    /// The system's, if it has no thread to give.
+    pub fn start(shard: &Arc<Shard>) -> std::io::Result<Self> {
+        let (forget, forgetting) = mpsc::channel(FORGETTING_MAX);
+        // Set once: there is one thread a shard.
+        let _ = shard.forgetting.set(forget);
+        let finishing = Arc::new(AtomicBool::new(false));
+        let mut rounds = Rounds {
+            shard: Arc::clone(shard),
+            runtime: Handle::current(),
+            forgetting,
+            finishing: Arc::clone(&finishing),
+            ends: VecDeque::new(),
+            fence: Fence::default(),
+        };
+        let thread = thread::Builder::new().name("checkpoints".to_owned());
+        let thread = thread.spawn(move || rounds.run())?;
+        Ok(Self { finishing, thread })
+    }
+
+    /// Takes a snapshot of every hunt that a restart would have to play records for, and ends.
+    pub fn finish(self) {
+        self.finishing.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        // A thread that panicked has told so, and a restart plays more.
+        let _ = self.thread.join();
+    }
+}
+
+struct Rounds {
+    shard: Arc<Shard>,
+    runtime: Handle,
+    forgetting: mpsc::Receiver<HuntId>,
+    finishing: Arc<AtomicBool>,
+    /// Where the journal ended, and when.
+    ends: VecDeque<(Instant, Place)>,
+    /// As this thread kept it last.
+    fence: Fence,
+}
+
+impl Rounds {
+    fn run(&mut self) {
+        loop {
+            let finishing = self.finishing.load(Ordering::Relaxed);
+            self.forget();
+            let due = if finishing {
+                self.shard.journal.end()
+            } else {
+                self.due()
+            };
+            for hunt in self.shard.journal.unsnapped(due) {
+                let began = Instant::now();
+                self.snapshot(&hunt);
+                self.forget();
+                if !self.finishing.load(Ordering::Relaxed) {
+                    thread::sleep(began.elapsed() * REST);
+                }
+            }
+            if finishing {
+                return;
+            }
+            thread::park_timeout(EVERY);
+        }
+    }
+
+    /// Hunts whose records before this place no snapshot holds are due.
+    fn due(&mut self) -> Place {
+        let end = self.shard.journal.end();
+        let now = Instant::now();
+        self.ends.push_back((now, end));
+        let mut aged = Place(0);
+        while let Some((at, place)) = self.ends.front().copied()
+            && now - at >= AGE_MAX
+        {
+            aged = place;
+            self.ends.pop_front();
+        }
+        let players = self.shard.hunts.players() as u64;
+        let behind = BEHIND_RECORDS_MIN.max(players * BEHIND_A_PLAYER);
+        aged.max(Place(end.0.saturating_sub(behind)))
+    }
+
+    /// Has the journal forget what was let go. The highest epoch is kept before: a hunt that goes takes its own along.
+    fn forget(&mut self) {
+        while let Ok(hunt) = self.forgetting.try_recv() {
+            let fence = self.shard.claims.fence();
+            if fence != self.fence {
+                self.shard.journal.put_fence(&fence);
+                self.fence = fence;
+            }
+            self.shard.journal.let_go(&hunt);
+        }
+    }
+
+    fn snapshot(&self, id: &HuntId) {
+        // One that is gone is forgotten soon; one in quarantine has no state to keep.
+        let Some(lock) = self.shard.hunts.get(id.as_str()) else {
+            return;
+        };
+        let (hunt, upto) = {
+            let Ok(held) = lock.hold() else { return };
+            ((*held).clone(), self.shard.journal.end())
+        };
+        let snapshot = Bytes::from(wire::hunt_snapshot(&hunt.snapshot()).encode_to_vec());
+        if !self.durable(upto) {
+            return;
+        }
+        self.shard.journal.put_snapshot(KeptHunt {
+            hunt: id.clone(),
+            upto,
+            snapshot,
+            ruleset_hash: hunt.ruleset().hash().to_owned(),
+            ruleset: Bytes::copy_from_slice(hunt.ruleset().bytes()),
+        });
+        self.shard.metrics.player_state_snapshots_total.inc();
+    }
+
+    /// Waits until all before `upto` is durable. False if it never will be.
+    fn durable(&self, upto: Place) -> bool {
+        let Some(last) = upto.0.checked_sub(1) else {
+            return true;
+        };
+        let journal = &self.shard.journal;
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = journal.durable(Place(last)) => true,
+                _ = journal.failed() => false,
+            }
+        })
+    }
+}
