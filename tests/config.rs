@@ -33,7 +33,7 @@ fn bad_settings_are_told_all_at_once() {
         "PLAYERSTATE_LOG_FORMAT?",
         "1h",
         "not a loopback address",
-        "--durability none",
+        "--data-dir DIR",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

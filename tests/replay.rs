@@ -175,7 +175,7 @@ fn a_wrong_file_is_refused_with_the_number_of_the_record() {
         (vec![no_ruleset], "record 1: created.ruleset"),
         (
             vec![created(), created()],
-            "record 2: only applied and ended",
+            "record 2: only applied, ended and owner_changed",
         ),
         (
             vec![created(), applied(5, join(1)), applied(4, join(2))],

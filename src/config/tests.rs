@@ -139,7 +139,7 @@ fn a_public_address_is_refused_with_the_reason() {
 fn a_durability_that_cannot_be_kept_is_refused_with_what_to_type() {
     for durability in ["sync", "interval"] {
         let said = refusal(&["--durability", durability], &[], "");
-        assert!(said.contains("--durability none"), "{said}");
+        assert!(said.contains("--data-dir DIR"), "{said}");
     }
 }
 

@@ -22,6 +22,10 @@ pub struct HuntLock {
     content: Mutex<Content>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "every command goes through the one, and the other is hardly ever there"
+)]
 enum Content {
     Held(Held),
     /// Recovery could not rebuild it: there is nothing to answer from.

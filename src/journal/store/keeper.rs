@@ -72,6 +72,8 @@ impl Inner {
         let durable = *self.durable.borrow();
         let start = self.index.recovery_start().unwrap_or(durable);
         self.state.put_recovery_start(start)?;
+        // What recovery begins from is durable before anything that it replaced is dropped.
+        self.state.sync()?;
         self.retain(start)
     }
 
@@ -109,8 +111,6 @@ impl Inner {
             if oldest.end > recovery_start || !(too_old || too_much) {
                 return Ok(());
             }
-            // What recovery begins from is durable before anything that it replaced is dropped.
-            self.state.sync()?;
             self.floor.store(oldest.end.0, Ordering::Relaxed);
             self.records
                 .tree

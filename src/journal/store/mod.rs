@@ -173,6 +173,9 @@ impl Store {
             // A thread that panicked has told so, and the process ends anyway.
             let _ = thread.join();
         }
+        if !self.inner.has_failed() {
+            self.inner.keep(State::sync);
+        }
     }
 }
 

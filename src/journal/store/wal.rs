@@ -18,6 +18,8 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
+/// fjall gives numbers to more than batches; never so many between two.
+const NUMBERS_SKIPPED_MAX: u64 = 1 << 32;
 /// What ends an `End`.
 const TRAILER: [u8; 4] = *b"FJL\x03";
 
@@ -81,11 +83,16 @@ fn unreadable(path: &Path, err: &std::io::Error) -> Damage {
     }
 }
 
-/// How many bytes whole batches fill from the beginning on.
+/// How many bytes whole batches fill from the beginning on. Their numbers ascend: fjall's checksum does not cover
+/// them, so that is how a flipped bit in one is seen.
 fn whole_batches(bytes: &[u8]) -> usize {
     let mut whole = 0;
-    while let Some(len) = batch(&bytes[whole..]) {
-        whole += len;
+    let mut last = None;
+    while let Some((len, number)) = batch(&bytes[whole..]) {
+        if last.is_some_and(|last| !(last + 1..last + NUMBERS_SKIPPED_MAX).contains(&number)) {
+            break;
+        }
+        (last, whole) = (Some(number), whole + len);
     }
     whole
 }
@@ -99,14 +106,14 @@ fn next_batch(bytes: &[u8]) -> Option<usize> {
         .find(|at| batch(&bytes[*at..]).is_some())
 }
 
-/// The length of the whole batch that `bytes` begin with.
-fn batch(bytes: &[u8]) -> Option<usize> {
+/// The length and number of the whole batch that `bytes` begin with.
+fn batch(bytes: &[u8]) -> Option<(usize, u64)> {
     let mut rest = bytes;
     if rest.try_get_u8().ok()? != START {
         return None;
     }
     let count = rest.try_get_u32_le().ok()?;
-    rest.try_get_u64_le().ok()?; // the seqno
+    let number = rest.try_get_u64_le().ok()?;
     let items = rest;
     for _ in 0..count {
         item(&mut rest)?;
@@ -118,7 +125,7 @@ fn batch(bytes: &[u8]) -> Option<usize> {
     let checksum = rest.try_get_u64_le().ok()?;
     let trailer = rest.get(..TRAILER.len())?;
     let is_whole = trailer == TRAILER && checksum == xxh3_64(items);
-    is_whole.then(|| bytes.len() - rest.len() + TRAILER.len())
+    is_whole.then(|| (bytes.len() - rest.len() + TRAILER.len(), number))
 }
 
 fn item(rest: &mut &[u8]) -> Option<()> {
