@@ -147,12 +147,11 @@ func (h *hunt) activate(req *pb.ActivateRequest) *playerstate.Failure {
 	return h.own(req)
 }
 
-// own makes the hunt this engine's, from its next record on. A hunt's time stops at
-// its end, so that the end can still be stamped with the time at which it was due.
+// own makes the hunt this engine's, from its next record on.
 func (h *hunt) own(req *pb.ActivateRequest) *playerstate.Failure {
 	clock := huntTime{elapsed: h.engine.clock.Elapsed()}
 	clock.baseMs = max(h.engine.clock.Wall().UnixMilli(), h.game.LastAtMs(), req.GetNotBeforeMs())
-	if err := h.game.ChangeOwner(req.GetEpoch(), min(clock.baseMs, h.game.EndsAtMs())); err != nil {
+	if err := h.game.ChangeOwner(req.GetEpoch(), clock.baseMs); err != nil {
 		panic(err) // the epoch was looked at, and the time never falls
 	}
 	h.time.Store(&clock)

@@ -14,7 +14,7 @@ const (
 	// MaxHuntIDBytes is the longest hunt_id.
 	MaxHuntIDBytes = 64
 	// MaxLedgerIDBytes is the longest ledger_id.
-	MaxLedgerIDBytes = 64
+	MaxLedgerIDBytes = 128
 	// MaxPowerUpBytes is the longest name of a power-up.
 	MaxPowerUpBytes = 32
 

@@ -136,7 +136,8 @@ func (h *Hunt) End(atMs int64) (bool, error) {
 }
 
 // ChangeOwner passes the hunt to an owner at a higher epoch, also one that has ended.
-// It takes a sequence: the first of the epoch.
+// It takes a sequence: the first of the epoch. A hunt's time stops at its end, so that
+// one whose time is up can still be ended as of that time.
 func (h *Hunt) ChangeOwner(epoch uint64, atMs int64) error {
 	if epoch <= h.epoch {
 		return fmt.Errorf("rules: epoch %d is not above the hunt's %d", epoch, h.epoch)
@@ -144,7 +145,11 @@ func (h *Hunt) ChangeOwner(epoch uint64, atMs int64) error {
 	if err := h.checkStamp(atMs); err != nil {
 		return err
 	}
-	h.epoch, h.lastAt = epoch, atMs
+	stopped := h.timeIsUpAt()
+	if h.ended {
+		stopped = h.lastAt
+	}
+	h.epoch, h.lastAt = epoch, max(min(atMs, stopped), h.lastAt)
 	h.sequence++
 	return nil
 }
