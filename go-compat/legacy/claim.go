@@ -21,10 +21,11 @@ const (
 
 const firstEpoch = 1
 
-// claims decides at which epoch a hunt may be created.
+// claims decides at which epoch a hunt may be created, and which router is obeyed.
 type claims struct {
 	by          Claim
-	incarnation atomic.Uint64 // the highest of a router seen
+	incarnation atomic.Uint64          // the highest of a router seen
+	ledgerID    atomic.Pointer[string] // of the first router that said Hello; nil: none did
 }
 
 func (c *claims) admit(req *pb.CreateHuntRequest) (epoch uint64, refusal *playerstate.Failure) {
@@ -40,11 +41,33 @@ func (c *claims) admit(req *pb.CreateHuntRequest) (epoch uint64, refusal *player
 		return 0, playerstate.NotApplied(codes.FailedPrecondition,
 			"this engine is claimed by a router (claim router): create hunts through it, or send its epoch and router_incarnation, both at least 1; or start the engine with claim auto")
 	}
-	if seen := c.see(req.GetRouterIncarnation()); seen > req.GetRouterIncarnation() {
-		return 0, playerstate.NotApplied(codes.FailedPrecondition,
-			"router_incarnation %d is of a router that was replaced: this engine has seen %d", req.GetRouterIncarnation(), seen)
+	return req.GetEpoch(), c.obey(req.GetRouterIncarnation())
+}
+
+// obey refuses a router that was replaced.
+func (c *claims) obey(incarnation uint64) *playerstate.Failure {
+	if seen := c.see(incarnation); seen > incarnation {
+		return playerstate.NotApplied(codes.FailedPrecondition,
+			"router_incarnation %d is of a router that was replaced: this engine has seen %d", incarnation, seen)
 	}
-	return req.GetEpoch(), nil
+	return nil
+}
+
+// fence refuses a router of another ledger than the first, and one that was replaced.
+func (c *claims) fence(f *pb.Fence) *playerstate.Failure {
+	if c.by == ClaimAuto {
+		return playerstate.NotApplied(codes.FailedPrecondition,
+			"this engine claims hunts by itself (claim auto) and obeys no router; start it with claim router")
+	}
+	if f := playerstate.CheckFence(f); f != nil {
+		return f
+	}
+	ledgerID := f.GetLedgerId()
+	if !c.ledgerID.CompareAndSwap(nil, &ledgerID) && *c.ledgerID.Load() != ledgerID {
+		return playerstate.NotApplied(codes.FailedPrecondition,
+			"this engine belongs to the ledger %q, not to %q: a router of another shard may have its address", *c.ledgerID.Load(), ledgerID)
+	}
+	return c.obey(f.GetRouterIncarnation())
 }
 
 // see raises the highest incarnation seen, and tells it.

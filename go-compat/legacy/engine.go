@@ -43,6 +43,8 @@ type Engine struct {
 	reloads  reloads
 	calls    callPool
 
+	incarnation atomic.Uint64 // of this start; never 0
+
 	door    *gate.Gate         // every call is inside while it runs
 	closing context.CancelFunc // ends what waits
 	stop    context.CancelFunc // ends every hunt
@@ -51,7 +53,10 @@ type Engine struct {
 	closed  sync.Once
 }
 
-var _ playerstate.Engine = (*Engine)(nil)
+var (
+	_ playerstate.Engine = (*Engine)(nil)
+	_ playerstate.Mover  = (*Engine)(nil)
+)
 
 // New starts an engine without hunts. Close ends it.
 func New(config Config) *Engine {
@@ -75,6 +80,7 @@ func New(config Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.incarnation.Store(newIncarnation())
 	e.gone.most = e.limits.GoneIDs
 	e.life, e.stop = context.WithCancel(context.Background())
 	waits, closing := context.WithCancel(e.life)

@@ -20,9 +20,11 @@ type hunt struct {
 	id      string
 	serial  uint64 // orders the hunts of a batch
 	answer  *pb.CreateHuntResponse
-	time    huntTime
 	dueAtMs int64 // when its time is up
 	engine  *Engine
+
+	// time begins anew when the hunt is activated. Its goroutine sets it; the sweep reads.
+	time atomic.Pointer[huntTime]
 
 	// These are how others reach it.
 	mailbox chan job
@@ -36,6 +38,8 @@ type hunt struct {
 
 	// These belong to its goroutine.
 	game        *rules.Hunt
+	recovered   bool   // kept over a restart, and not claimed yet: nothing is answered but who owns it
+	epochFirst  uint64 // the sequence of the first record of its epoch
 	quarantined bool
 	scratch     []byte
 }
@@ -50,9 +54,10 @@ type job struct {
 // question is a call that is no command. The hunt answers it in its own time; a
 // caller who left is not there to look.
 type question struct {
-	answer func(h *hunt, atMs int64) *playerstate.Failure
-	done   chan *playerstate.Failure // has room for the one answer
-	stage  atomic.Int32
+	answer    func(h *hunt, atMs int64) *playerstate.Failure
+	ownership bool                      // of who owns the hunt: answered in every state, and changes nothing by the time
+	done      chan *playerstate.Failure // has room for the one answer
+	stage     atomic.Int32
 }
 
 // post puts a job into the mailbox. It never waits.
@@ -147,18 +152,26 @@ func (h *hunt) reply(q *question) {
 	if !q.stage.CompareAndSwap(waiting, taken) {
 		return // the caller left
 	}
-	var failure *playerstate.Failure
+	q.done <- h.answerTo(q)
+}
+
+func (h *hunt) answerTo(q *question) (failure *playerstate.Failure) {
+	if h.recovered && !q.ownership {
+		return h.notActiveFailure()
+	}
 	if !h.quarantined {
 		h.guard(func() {
 			at := h.now()
-			h.endIfDue(at)
+			if !q.ownership {
+				h.endIfDue(at)
+			}
 			failure = q.answer(h, at)
 		})
 	}
 	if h.quarantined { // before, or by this
 		failure = h.quarantinedFailure()
 	}
-	q.done <- failure
+	return failure
 }
 
 // guard quarantines the hunt if work panics: its state may be half changed, so
@@ -174,7 +187,7 @@ func (h *hunt) guard(work func()) {
 	work()
 }
 
-func (h *hunt) now() int64 { return h.time.atMs(h.engine.clock.Elapsed()) }
+func (h *hunt) now() int64 { return h.time.Load().atMs(h.engine.clock.Elapsed()) }
 
 // applyPart applies the commands of a call that are for this hunt, in order.
 func (h *hunt) applyPart(c *call, part []target) {
@@ -200,6 +213,8 @@ func (h *hunt) applyOne(c *call, cmd *command) *pb.Outcome {
 		return &pb.Outcome{RequestId: cmd.RequestID, Verdict: pb.Verdict_VERDICT_EXPIRED}
 	case h.quarantined:
 		return h.refuse(cmd.RequestID, quarantineRefusal())
+	case h.recovered:
+		return h.refuse(cmd.RequestID, h.notActiveRefusal())
 	case cmd.epoch != 0 && cmd.epoch != h.game.Epoch():
 		return h.refuse(cmd.RequestID, &pb.Refusal{Reason: pb.Refusal_REASON_STALE_EPOCH, Epoch: h.game.Epoch()})
 	case c.bytes.Load() >= playerstate.MaxBatchOutcomeBytes:
@@ -207,7 +222,7 @@ func (h *hunt) applyOne(c *call, cmd *command) *pb.Outcome {
 	case h.isCrowded(cmd):
 		return h.refuse(cmd.RequestID, overloaded("the engine is at its limit of %d players (see legacy_players)", h.engine.limits.Players))
 	}
-	at := h.time.atMs(elapsed)
+	at := h.time.Load().atMs(elapsed)
 	h.endIfDue(at)
 	before := h.game.Joined()
 	outcome, err := h.game.Apply(cmd.Command, at)

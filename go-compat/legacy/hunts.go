@@ -63,14 +63,16 @@ func (e *Engine) newHunt(req *pb.CreateHuntRequest, ruleset *rules.Ruleset, epoc
 		id:      req.GetHuntId(),
 		serial:  e.serials.Add(1),
 		answer:  &pb.CreateHuntResponse{Epoch: epoch, StartsAtMs: clock.baseMs},
-		time:    clock,
 		dueAtMs: clock.baseMs + int64(req.GetSettings().GetDurationMs()),
 		engine:  e,
 		mailbox: make(chan job, e.limits.QueueCalls),
 		door:    gate.New(),
 		opened:  make(chan struct{}),
 		game:    rules.Create(req.GetHuntId(), req.GetSettings(), ruleset, epoch, clock.baseMs),
+
+		epochFirst: 1,
 	}
+	h.time.Store(&clock)
 	h.life, h.retire = context.WithCancel(e.life)
 	return h
 }
@@ -132,6 +134,11 @@ func (e *Engine) GetPlayer(ctx context.Context, req *pb.GetPlayerRequest) (*pb.G
 
 // ask has a hunt's goroutine answer a question.
 func ask[T any](ctx context.Context, e *Engine, huntID string, answer func(*hunt, int64) (T, *playerstate.Failure)) (T, error) {
+	return put(ctx, e, huntID, &question{}, answer)
+}
+
+// put is ask for a question of either kind.
+func put[T any](ctx context.Context, e *Engine, huntID string, q *question, answer func(*hunt, int64) (T, *playerstate.Failure)) (T, error) {
 	var none T
 	ctx, leave, err := e.enter(ctx)
 	if err != nil {
@@ -143,7 +150,7 @@ func ask[T any](ctx context.Context, e *Engine, huntID string, answer func(*hunt
 		return none, notFound(huntID)
 	}
 	var got T // read only after done: a caller who left never looks
-	q := &question{done: make(chan *playerstate.Failure, 1)}
+	q.done = make(chan *playerstate.Failure, 1)
 	q.answer = func(h *hunt, atMs int64) (f *playerstate.Failure) {
 		got, f = answer(h, atMs)
 		return f

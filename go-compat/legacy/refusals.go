@@ -65,6 +65,16 @@ func (h *hunt) quarantinedFailure() *playerstate.Failure {
 	return playerstate.FromStatus(playerstate.FateUnknown, detailed.Err())
 }
 
+// notActiveRefusal is for commands of a hunt that nobody claimed since the restart.
+func (h *hunt) notActiveRefusal() *pb.Refusal {
+	return &pb.Refusal{Reason: pb.Refusal_REASON_NOT_ACTIVE, Epoch: h.game.Epoch(), Detail: "recovered and not yet claimed"}
+}
+
+// notActiveFailure is the same for reads.
+func (h *hunt) notActiveFailure() *playerstate.Failure {
+	return playerstate.RefusedFor(h.notActiveRefusal(), "hunt %s is recovered and not yet claimed", h.id)
+}
+
 func notFound(huntID string) *playerstate.Failure {
 	return playerstate.NotApplied(codes.NotFound, "hunt %s is not known here", huntID)
 }

@@ -28,7 +28,7 @@ func (e *Engine) sweep() {
 
 func (e *Engine) sweepHunt(h *hunt) {
 	now := e.clock.Elapsed()
-	overdue := time.Duration(h.time.atMs(now)-h.dueAtMs) * time.Millisecond
+	overdue := time.Duration(h.time.Load().atMs(now)-h.dueAtMs) * time.Millisecond
 	switch ended := h.ended.Load(); {
 	case ended != 0 && now-time.Duration(ended) >= e.limits.EndedKept:
 		e.drop(h)

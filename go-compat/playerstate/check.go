@@ -170,6 +170,38 @@ func CheckGetRecord(req *pb.GetRecordRequest) *Failure {
 	return nil
 }
 
+// CheckListHunts refuses a malformed ListHunts. Any after_hunt_id is allowed: it is a
+// place in an order.
+func CheckListHunts(req *pb.ListHuntsRequest) *Failure {
+	return checkRange("max_hunts", uint64(req.GetMaxHunts()), 1, MaxListHunts)
+}
+
+// CheckActivate refuses a malformed Activate. Whether the fence fits is the engine's
+// to say.
+func CheckActivate(req *pb.ActivateRequest) *Failure {
+	if f := CheckHuntID(req.GetHuntId()); f != nil {
+		return f
+	}
+	if req.GetEpoch() == 0 {
+		return Invalid("epoch", "must not be 0: an owner's first is 1")
+	}
+	if req.GetSequence() == 0 {
+		return Invalid("sequence", "must not be 0: the records of a hunt are 1, 2, 3 …")
+	}
+	return CheckFence(req.GetFence())
+}
+
+// CheckFence refuses a fence that does not say who the router is.
+func CheckFence(fence *pb.Fence) *Failure {
+	if fence.GetLedgerId() == "" || len(fence.GetLedgerId()) > MaxLedgerIDBytes {
+		return Invalid("fence.ledger_id", "must be 1..%d bytes; this has %d", MaxLedgerIDBytes, len(fence.GetLedgerId()))
+	}
+	if fence.GetRouterIncarnation() == 0 {
+		return Invalid("fence.router_incarnation", "must not be 0: a router's first is 1")
+	}
+	return nil
+}
+
 func checkRange(field string, value, least, most uint64) *Failure {
 	if value < least || value > most {
 		return Invalid(field, "must be %d..%d, and is %d", least, most, value)

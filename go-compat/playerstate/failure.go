@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 )
 
 // Fate is what a failed call is known to have done.
@@ -59,6 +61,17 @@ func RetryLater(code codes.Code, wait time.Duration, format string, args ...any)
 	return &Failure{Fate: FateNotApplied, status: detailed}
 }
 
+// RefusedFor is a call that was refused because of who owns the hunt, or because
+// nobody does: codes.FailedPrecondition, with refusal among the details.
+func RefusedFor(refusal *pb.Refusal, format string, args ...any) *Failure {
+	plain := status.Newf(codes.FailedPrecondition, format, args...)
+	detailed, err := plain.WithDetails(refusal)
+	if err != nil { // the text alone says it
+		detailed = plain
+	}
+	return &Failure{Fate: FateNotApplied, status: detailed}
+}
+
 // RetryInfoOf is the RetryInfo among s's details, or nil.
 func RetryInfoOf(s *status.Status) *errdetails.RetryInfo {
 	for _, detail := range s.Details() {
@@ -99,4 +112,18 @@ func FateOf(err error) Fate {
 		return failure.Fate
 	}
 	return FateUnknown
+}
+
+// RefusalOf is the Refusal among the details of a failed call, as [RefusedFor] puts it
+// there; nil if there is none.
+func RefusalOf(err error) *pb.Refusal {
+	if err == nil {
+		return nil
+	}
+	for _, detail := range status.Convert(err).Details() {
+		if refusal, ok := detail.(*pb.Refusal); ok {
+			return refusal
+		}
+	}
+	return nil
 }

@@ -13,6 +13,8 @@ const (
 
 	// MaxHuntIDBytes is the longest hunt_id.
 	MaxHuntIDBytes = 64
+	// MaxLedgerIDBytes is the longest ledger_id.
+	MaxLedgerIDBytes = 128
 	// MaxPowerUpBytes is the longest name of a power-up.
 	MaxPowerUpBytes = 32
 
@@ -32,6 +34,8 @@ const (
 	MaxReadRecords = 10_000
 	// MaxReadWaitMs is the longest wait of one ReadRecords.
 	MaxReadWaitMs = 30_000
+	// MaxListHunts is the most hunts of one ListHunts.
+	MaxListHunts = 1000
 	// DefaultReadBytes is where a ReadRecords reply ends that asks for no
 	// max_bytes, and the most that it may ask for.
 	DefaultReadBytes = 192 << 10

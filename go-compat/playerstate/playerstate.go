@@ -48,7 +48,34 @@ type Feeder interface {
 	GetRecord(ctx context.Context, req *pb.GetRecordRequest) (*pb.GetRecordResponse, error)
 }
 
-// Engine is both, as the engine in this process and the sidecar's client are.
+// Mover passes hunts from owner to owner, and says who has what: the calls that
+// routers make, and nobody else. They carry a Fence: who the router is, and which
+// life of the engine it means.
+//
+// These are the calls that a restart needs. Those of the handoff (GetSnapshot, Offer,
+// Seal, Stage, Reopen, Discard, Retire, Follow) come with it; until then every
+// server answers them UNIMPLEMENTED.
+type Mover interface {
+	// Hello tells each side who the other is. An engine that another ledger owns, or
+	// that has seen a later router, refuses it with codes.FailedPrecondition.
+	Hello(ctx context.Context, req *pb.HelloRequest) (*pb.HelloResponse, error)
+
+	// ListHunts answers what the engine has, by hunt id, in pages of at most
+	// [MaxListHunts].
+	ListHunts(ctx context.Context, req *pb.ListHuntsRequest) (*pb.ListHuntsResponse, error)
+
+	// Probe answers once the engine has done all that a command makes it do, to the
+	// sync of its journal: an answer says that commands are answered too.
+	Probe(ctx context.Context, req *pb.ProbeRequest) (*pb.ProbeResponse, error)
+
+	// Activate makes the engine the hunt's owner at a new epoch, if its copy is at
+	// exactly the sequence and digest asked for. Once taken, the same again is the same
+	// answer. One that is not taken is codes.FailedPrecondition, with a Refusal that
+	// has the copy's epoch among the details, and its text says the state.
+	Activate(ctx context.Context, req *pb.ActivateRequest) (*pb.ActivateResponse, error)
+}
+
+// Engine is the first two, as the engine in this process and the sidecar's client are.
 type Engine interface {
 	Commander
 	Feeder

@@ -16,6 +16,11 @@
 // Hunts begin at [Epoch], and nothing ends before the test calls [Fake.Advance].
 // The deadlines of contexts are real time all the same.
 //
+// # Restarts
+//
+// [Fake.Restart] comes back without its hunts, [Fake.Recover] with them, waiting for
+// a router to claim them.
+//
 // # Faults
 //
 // [Fake.Refuse] answers commands with a refusal, [Fake.Fail] fails calls before

@@ -162,3 +162,31 @@ func (f *Fake) GetRecord(ctx context.Context, req *pb.GetRecordRequest) (*pb.Get
 		return engine.GetRecord(ctx, req)
 	})
 }
+
+// Hello implements [playerstate.Mover].
+func (f *Fake) Hello(ctx context.Context, req *pb.HelloRequest) (*pb.HelloResponse, error) {
+	return through(ctx, f, Hello, []subject{{}}, func(ctx context.Context, engine *legacy.Engine) (*pb.HelloResponse, error) {
+		return engine.Hello(ctx, req)
+	})
+}
+
+// ListHunts implements [playerstate.Mover].
+func (f *Fake) ListHunts(ctx context.Context, req *pb.ListHuntsRequest) (*pb.ListHuntsResponse, error) {
+	return through(ctx, f, ListHunts, []subject{{}}, func(ctx context.Context, engine *legacy.Engine) (*pb.ListHuntsResponse, error) {
+		return engine.ListHunts(ctx, req)
+	})
+}
+
+// Probe implements [playerstate.Mover].
+func (f *Fake) Probe(ctx context.Context, req *pb.ProbeRequest) (*pb.ProbeResponse, error) {
+	return through(ctx, f, Probe, []subject{{}}, func(ctx context.Context, engine *legacy.Engine) (*pb.ProbeResponse, error) {
+		return engine.Probe(ctx, req)
+	})
+}
+
+// Activate implements [playerstate.Mover].
+func (f *Fake) Activate(ctx context.Context, req *pb.ActivateRequest) (*pb.ActivateResponse, error) {
+	return through(ctx, f, Activate, []subject{{hunt: req.GetHuntId()}}, func(ctx context.Context, engine *legacy.Engine) (*pb.ActivateResponse, error) {
+		return engine.Activate(ctx, req)
+	})
+}

@@ -27,7 +27,10 @@ type Fake struct {
 	calls  map[Method]int
 }
 
-var _ playerstate.Engine = (*Fake)(nil)
+var (
+	_ playerstate.Engine = (*Fake)(nil)
+	_ playerstate.Mover  = (*Fake)(nil)
+)
 
 // Option changes how a fake is made.
 type Option func(*Fake)
@@ -77,6 +80,20 @@ func (f *Fake) Restart() {
 	f.mu.Lock()
 	f.engine = legacy.New(f.config)
 	f.mu.Unlock()
+	f.wire.up()
+}
+
+// Recover is a process that died and came back with all that it had answered, as one
+// that keeps a journal: connections are cut, and its hunts are RECOVERED, which
+// refuse all calls until a router claims them. Faults stay.
+func (f *Fake) Recover() {
+	f.t.Helper()
+	f.wire.down()
+	if engine, _ := f.running(); engine != nil {
+		if err := engine.Recover(context.Background()); err != nil {
+			f.t.Errorf("playerstatetest: %v", err)
+		}
+	}
 	f.wire.up()
 }
 

@@ -27,6 +27,10 @@ const (
 	Apply       Method = "Apply"
 	ReadRecords Method = "ReadRecords"
 	GetRecord   Method = "GetRecord"
+	Hello       Method = "Hello"
+	ListHunts   Method = "ListHunts"
+	Probe       Method = "Probe"
+	Activate    Method = "Activate"
 )
 
 // Which narrows a fault down. Of several all must hold; without any it meets every

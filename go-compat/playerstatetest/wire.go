@@ -55,7 +55,7 @@ func (w *wire) listen(f *Fake) (*bufconn.Listener, error) {
 	if w.server != nil {
 		return w.listener, nil
 	}
-	server, err := serve.NewServer(serve.Config{Commander: f, Feeder: f, Logger: slog.New(slog.DiscardHandler)})
+	server, err := serve.NewServer(serve.Config{Commander: f, Feeder: f, Mover: f, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -29,7 +30,7 @@ func (r *Router) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outc
 	defer cancel()
 	b := r.newBatch(cmds)
 	b.send(ctx)
-	if b.followUp() {
+	if b.followUp(ctx) {
 		b.send(ctx)
 	}
 	return b.outcomes()
@@ -40,7 +41,9 @@ func (r *Router) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outc
 type batch struct {
 	router  *Router
 	cmds    []*pb.Command
-	entries []*ledger.Entry // who takes each; nil: the router answers it
+	came    time.Time
+	late    map[int]*pb.Command // by place: those that waited for a claim
+	entries []*ledger.Entry     // who takes each; nil: the router answers it
 	answers []answer
 
 	legacy, sidecar []int // the commands of the next calls, by place
@@ -50,6 +53,8 @@ func (r *Router) newBatch(cmds []*pb.Command) *batch {
 	b := &batch{
 		router:  r,
 		cmds:    cmds,
+		came:    time.Now(),
+		late:    map[int]*pb.Command{},
 		entries: make([]*ledger.Entry, len(cmds)),
 		answers: make([]answer, len(cmds)),
 	}
@@ -86,10 +91,18 @@ func (b *batch) send(ctx context.Context) {
 	b.legacy, b.sidecar = nil, nil
 }
 
+// command is what is sent for a place: the caller's, or with less budget where it waited.
+func (b *batch) command(i int) *pb.Command {
+	if late := b.late[i]; late != nil {
+		return late
+	}
+	return b.cmds[i]
+}
+
 func (b *batch) sendPart(ctx context.Context, to *engine, part []int) {
 	cmds := make([]*pb.Command, len(part))
 	for n, i := range part {
-		cmds[n] = atEpoch(b.cmds[i], b.entries[i].Epoch)
+		cmds[n] = atEpoch(b.command(i), b.entries[i].Epoch)
 	}
 	outcomes, err := to.applyBatch(ctx, cmds)
 	if err == nil && len(outcomes) != len(cmds) {
@@ -97,7 +110,7 @@ func (b *batch) sendPart(ctx context.Context, to *engine, part []int) {
 	}
 	for n, i := range part {
 		if err != nil {
-			b.answers[i] = answer{failure: failureOf(err)}
+			b.answers[i] = answer{failure: b.router.recovering(b.entries[i], failureOf(err))}
 			continue
 		}
 		b.answers[i] = answer{outcome: outcomes[n]}
@@ -105,16 +118,33 @@ func (b *batch) sendPart(ctx context.Context, to *engine, part []int) {
 }
 
 // followUp enlists the commands that an engine disowned and the ledger gives to
-// another by now. It is asked once: who is refused again is answered so.
-func (b *batch) followUp() bool {
+// another by now, and those whose hunts were claimed meanwhile. It is asked once: who
+// is refused again is answered so.
+func (b *batch) followUp(ctx context.Context) bool {
+	claimed := map[string]*ledger.Entry{} // by hunt: one wait for all of its commands
 	for i, e := range b.entries {
 		if e == nil {
 			continue
 		}
-		if next := b.router.movedOn(e, b.answers[i]); next != nil {
-			b.entries[i] = next
-			b.enlist(i)
+		next := b.router.movedOn(e, b.answers[i])
+		if next == nil {
+			waited := false
+			if next, waited = claimed[e.HuntID]; !waited {
+				next = b.router.claimedFor(ctx, e, b.cmds[i], b.answers[i])
+				claimed[e.HuntID] = next
+			}
 		}
+		if next == nil {
+			continue
+		}
+		late, outcome := lessBudget(b.cmds[i], time.Since(b.came))
+		if outcome != nil {
+			b.answers[i] = answer{outcome: b.router.metrics.own.refused(outcome)}
+			continue
+		}
+		b.late[i] = late
+		b.entries[i] = next
+		b.enlist(i)
 	}
 	return len(b.legacy)+len(b.sidecar) > 0
 }

@@ -69,7 +69,7 @@ func TestTheBreakerOpensAfterASecondWithoutProgressThoughNobodyCalls(t *testing.
 func TestASlowProbeAloneDoesNotOpenTheBreaker(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bench) {
 		_, atSidecar := b.split()
-		b.sidecar.Hold(playerstatetest.On(playerstatetest.GetHunt))
+		b.sidecar.Hold(playerstatetest.On(playerstatetest.Probe))
 		for range 20 { // commands go on being answered
 			time.Sleep(100 * time.Millisecond)
 			if _, err := b.Apply(t.Context(), join(atSidecar)); err != nil {

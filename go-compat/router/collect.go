@@ -3,6 +3,7 @@ package router
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,16 +17,18 @@ var (
 	refusalsDesc     = prometheus.NewDesc(metricRefusals, "Commands refused, by reason.", []string{"engine", "reason"}, nil)
 	huntsDesc        = prometheus.NewDesc(metricHunts, "Hunts that are running or being created, by the engine that owns them.", []string{"engine"}, nil)
 	ledgerHuntsDesc  = prometheus.NewDesc(metricLedgerHunts, "Hunts in the ledger, by state.", []string{"state"}, nil)
-	effectiveDesc    = prometheus.NewDesc(metricEffective, "Percent of new hunts that go to the sidecar now: the flag's, 0 unless the breaker is closed.", nil, nil)
+	effectiveDesc    = prometheus.NewDesc(metricEffective, "Percent of new hunts that go to the sidecar now: the flag's, 0 unless the breaker is closed and the sidecar fit.", nil, nil)
 	breakerStateDesc = prometheus.NewDesc(metricBreakerState, "1 for the state that the placement breaker is in.", []string{"state"}, nil)
+	recoveringDesc   = prometheus.NewDesc(metricRecovering, "How long the sidecar's hunts have waited for it; 0 while they do not.", nil, nil)
+	unfitDesc        = prometheus.NewDesc(metricUnfit, "1 while the sidecar gets no new hunts because it refuses this router, or has hunts at epochs above the ledger's.", nil, nil)
 
-	ownDescs = []*prometheus.Desc{commandsDesc, refusalsDesc, huntsDesc, ledgerHuntsDesc, effectiveDesc, breakerStateDesc}
+	ownDescs = []*prometheus.Desc{commandsDesc, refusalsDesc, huntsDesc, ledgerHuntsDesc, effectiveDesc, breakerStateDesc, recoveringDesc, unfitDesc}
 )
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.calls, m.failures, m.placements, m.fallbacks, m.missingHunts,
-		m.missingAnswers, m.feedHeld, m.breakerChanges, m.huntsLost,
+		m.missingAnswers, m.feedHeld, m.breakerChanges, m.huntsLost, m.claims,
 	}
 }
 
@@ -58,6 +61,8 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		gauge(ledgerHuntsDesc, float64(m.router.kept(state)), string(state))
 	}
 	gauge(effectiveDesc, m.router.effectivePercent())
+	gauge(recoveringDesc, m.router.recovery.lasted(time.Now()).Seconds())
+	gauge(unfitDesc, oneIf(m.router.whyUnfit() != ""))
 	now := m.router.sidecar.breaker.circuit.State()
 	for _, state := range breakerStates {
 		gauge(breakerStateDesc, oneIf(state == now), state.String())

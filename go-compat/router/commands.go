@@ -2,6 +2,9 @@ package router
 
 import (
 	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
@@ -10,7 +13,8 @@ import (
 
 // Apply implements [playerstate.Commander]. A command for a hunt that the ledger
 // does not know is REFUSED UNKNOWN_HUNT, for one that is being created REFUSED
-// NOT_ACTIVE. Where its owner is away, or has not got the hunt, it is a failure
+// NOT_ACTIVE. One that its owner recovered and the router has not claimed yet waits for
+// the claim, within ctx and its budget. Where its owner is away, or has not got the hunt, it is a failure
 // with codes.Unavailable; where the hunt was lost, with codes.FailedPrecondition.
 func (r *Router) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error) {
 	if failure := r.enter(); failure != nil {
@@ -19,11 +23,14 @@ func (r *Router) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 	defer r.gate.Leave()
 	ctx, cancel := bounded(ctx, playerstate.DefaultTimeout)
 	defer cancel()
+	came := time.Now()
 	e, a := r.route(cmd)
 	if e != nil {
 		a = r.send(ctx, e, cmd)
 		if next := r.movedOn(e, a); next != nil {
 			e, a = next, r.send(ctx, next, cmd)
+		} else if next := r.claimedFor(ctx, e, cmd, a); next != nil {
+			e, a = next, r.sendLate(ctx, next, cmd, came)
 		}
 		a = r.judge(e, a)
 	}
@@ -74,9 +81,45 @@ func unroutable(cmd *pb.Command) *pb.Outcome {
 func (r *Router) send(ctx context.Context, e *ledger.Entry, cmd *pb.Command) answer {
 	outcome, err := r.engine(e.Owner).apply(ctx, atEpoch(cmd, e.Epoch))
 	if err != nil {
-		return answer{failure: failureOf(err)}
+		return answer{failure: r.recovering(e, failureOf(err))}
 	}
 	return answer{outcome: outcome}
+}
+
+// claimedFor waits for the claim of a hunt that was refused a command because nobody
+// claimed it yet, within the command's own budget. nil: the refusal stands.
+func (r *Router) claimedFor(ctx context.Context, e *ledger.Entry, cmd *pb.Command, a answer) *ledger.Entry {
+	if a.outcome.GetVerdict() != pb.Verdict_VERDICT_REFUSED || !unclaimed(a.outcome.GetRefusal()) {
+		return nil
+	}
+	return r.awaitClaim(ctx, e, budgetOf(cmd))
+}
+
+func budgetOf(cmd *pb.Command) time.Duration {
+	return time.Duration(cmd.GetBudgetMs()) * time.Millisecond
+}
+
+// sendLate sends a command that waited: what is left of its budget counts.
+func (r *Router) sendLate(ctx context.Context, e *ledger.Entry, cmd *pb.Command, came time.Time) answer {
+	late, outcome := lessBudget(cmd, time.Since(came))
+	if outcome != nil {
+		return answer{outcome: r.metrics.own.refused(outcome)}
+	}
+	return r.send(ctx, e, late)
+}
+
+// lessBudget is cmd with what is left of its budget, or its outcome if nothing is.
+func lessBudget(cmd *pb.Command, waited time.Duration) (*pb.Command, *pb.Outcome) {
+	if cmd.GetBudgetMs() == 0 {
+		return cmd, nil
+	}
+	left := (budgetOf(cmd) - waited).Milliseconds()
+	if left <= 0 {
+		return nil, &pb.Outcome{RequestId: cmd.GetRequestId(), Verdict: pb.Verdict_VERDICT_EXPIRED}
+	}
+	late := proto.CloneOf(cmd) // it is the caller's
+	late.BudgetMs = uint32(left)
+	return late, nil
 }
 
 // atEpoch is cmd with the epoch at which the ledger has its hunt, so that an

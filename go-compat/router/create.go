@@ -154,7 +154,7 @@ func (r *Router) attempt(ctx context.Context, huntID string, settings *pb.HuntSe
 
 // place chooses the engine of a new hunt.
 func (r *Router) place(huntID string) ledger.Owner {
-	if r.sidecar.breaker.closed() && r.config.Rollout.Percent().Includes(huntID) {
+	if r.sidecarTakesHunts() && r.config.Rollout.Percent().Includes(huntID) {
 		return ledger.Sidecar
 	}
 	return ledger.Go

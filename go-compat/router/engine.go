@@ -21,11 +21,16 @@ const (
 	methodApplyBatch  method = "ApplyBatch"
 	methodReadRecords method = "ReadRecords"
 	methodGetRecord   method = "GetRecord"
+	methodHello       method = "Hello"
+	methodListHunts   method = "ListHunts"
+	methodProbe       method = "Probe"
+	methodActivate    method = "Activate"
 )
 
 var methods = []method{
 	methodCreateHunt, methodEndHunt, methodGetHunt, methodGetPlayer,
 	methodApply, methodApplyBatch, methodReadRecords, methodGetRecord,
+	methodHello, methodListHunts, methodProbe, methodActivate,
 }
 
 // engine is one of the two, with what the router sees of its calls.
@@ -33,6 +38,7 @@ type engine struct {
 	owner     ledger.Owner
 	commander playerstate.Commander
 	feeder    playerstate.Feeder // nil: it has no feed
+	mover     playerstate.Mover  // nil: it does not pass hunts on
 	metrics   *engineMetrics
 	breaker   *breaker // nil: nothing hangs on how its calls go
 }
@@ -93,4 +99,20 @@ func (e *engine) readRecords(ctx context.Context, req *pb.ReadRecordsRequest) (*
 
 func (e *engine) getRecord(ctx context.Context, req *pb.GetRecordRequest) (*pb.GetRecordResponse, error) {
 	return measure(ctx, e, methodGetRecord, e.feeder.GetRecord, req)
+}
+
+func (e *engine) hello(ctx context.Context, req *pb.HelloRequest) (*pb.HelloResponse, error) {
+	return measure(ctx, e, methodHello, e.mover.Hello, req)
+}
+
+func (e *engine) listHunts(ctx context.Context, req *pb.ListHuntsRequest) (*pb.ListHuntsResponse, error) {
+	return measure(ctx, e, methodListHunts, e.mover.ListHunts, req)
+}
+
+func (e *engine) probe(ctx context.Context, req *pb.ProbeRequest) (*pb.ProbeResponse, error) {
+	return measure(ctx, e, methodProbe, e.mover.Probe, req)
+}
+
+func (e *engine) activate(ctx context.Context, req *pb.ActivateRequest) (*pb.ActivateResponse, error) {
+	return measure(ctx, e, methodActivate, e.mover.Activate, req)
 }

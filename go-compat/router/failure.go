@@ -40,12 +40,7 @@ func failureOf(err error) *playerstate.Failure {
 // notActive is the failure of a call for a hunt that no engine serves, with the
 // reason as a Refusal among the details.
 func notActive(e *ledger.Entry, text string) *playerstate.Failure {
-	plain := status.Newf(codes.FailedPrecondition, "hunt %q %s", e.HuntID, text)
-	detailed, err := plain.WithDetails(refusalOf(e, text))
-	if err != nil { // the text alone says it
-		detailed = plain
-	}
-	return playerstate.FromStatus(playerstate.FateNotApplied, detailed.Err())
+	return playerstate.RefusedFor(refusalOf(e, text), "hunt %q %s", e.HuntID, text)
 }
 
 func refusalOf(e *ledger.Entry, text string) *pb.Refusal {

@@ -49,7 +49,8 @@ func (r *Router) GetPlayer(ctx context.Context, req *pb.GetPlayerRequest) (*pb.G
 	})
 }
 
-// read makes one call to the owner of a hunt, if it has one.
+// read makes one call to the owner of a hunt, if it has one, and one more where the
+// hunt had to be claimed first.
 func read[Resp any](ctx context.Context, r *Router, huntID string, malformed *playerstate.Failure,
 	call func(context.Context, *ledger.Entry) (*Resp, error),
 ) (*Resp, error) {
@@ -69,7 +70,17 @@ func read[Resp any](ctx context.Context, r *Router, huntID string, malformed *pl
 	}
 	ctx, cancel := bounded(ctx, playerstate.DefaultTimeout)
 	defer cancel()
-	return call(ctx, e)
+	resp, err := call(ctx, e)
+	if unclaimed(playerstate.RefusalOf(err)) {
+		if next := r.awaitClaim(ctx, e, 0); next != nil {
+			e = next
+			resp, err = call(ctx, e)
+		}
+	}
+	if err != nil { // a nil *Failure must not become an error
+		return nil, r.recovering(e, failureOf(err))
+	}
+	return resp, nil
 }
 
 // checkMissing turns NOT_FOUND from an owner that should have the hunt into what it

@@ -21,7 +21,7 @@ const (
 	keepAtOnce  = 16   // calls and changes at a time
 	keepMost    = 1024 // hunts of one round; the others wait for the next
 	namesALine  = 100  // hunts named in one line of the log
-	loseAtOnce  = 256  // so many changes share a commit when a Go process has died
+	keptAtOnce  = 256  // so many changes share a commit when a whole engine's hunts are lost or claimed
 	closeSlack  = 10 * time.Second
 	lostAtStart = "the Go process that had it has ended, and no other copy is left"
 	lostAtEnd   = "at the time of its end its owner did not know it any more"
@@ -29,7 +29,7 @@ const (
 
 // keep looks after the hunts that nobody calls for, until ctx is over: it goes on
 // asking for those that are CREATING, closes those whose time is over, forgets
-// those that have long been over, and looks for the sidecar's when it is back.
+// those that have long been over, and says when the sidecar's are late.
 func (r *Router) keep(ctx context.Context) {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
@@ -37,8 +37,7 @@ func (r *Router) keep(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			r.tend(ctx)
-		case <-r.recheck:
-			r.lookForSidecarHunts(ctx)
+			r.tellOverdue(time.Now())
 		case <-r.ledger.Failed():
 			r.log.Error("the router has stopped: end the process, and begin again from the ledger", "error", r.ledger.Err())
 			return
@@ -144,7 +143,7 @@ func (r *Router) adoptLegacy() {
 		r.log.Warn("the engine in Go was not asked for all of its hunts; those that it lacks answer UNAVAILABLE", "error", err)
 	}
 	var losing errgroup.Group
-	losing.SetLimit(loseAtOnce)
+	losing.SetLimit(keptAtOnce)
 	names := make([]string, len(absent))
 	for i, e := range absent {
 		names[i] = e.HuntID
@@ -168,8 +167,8 @@ func (r *Router) nameLost(names []string, why string) {
 	}
 }
 
-// lookForSidecarHunts says which of its hunts the sidecar lacks. They stay its own:
-// their calls are answered UNAVAILABLE until a person decides, or their time is over.
+// lookForSidecarHunts says which of its hunts a sidecar lacks that knows nothing of
+// claims.
 func (r *Router) lookForSidecarHunts(ctx context.Context) {
 	absent, err := r.absent(ctx, ledger.Sidecar)
 	if err != nil {
@@ -178,14 +177,12 @@ func (r *Router) lookForSidecarHunts(ctx context.Context) {
 		}
 		return
 	}
-	r.metrics.of(ledger.Sidecar).missingHunts.Set(float64(len(absent)))
-	names := make([]string, len(absent))
+	missing := make([]MissingHunt, len(absent))
 	for i, e := range absent {
-		names[i] = e.HuntID
+		missing[i] = MissingHunt{HuntID: e.HuntID, Owner: e.Owner, Epoch: e.Epoch, Why: "the engine has not got it"}
 	}
-	for line := range slices.Chunk(names, namesALine) {
-		r.log.Error("hunts are not at their owner, which must have restarted without them", "engine", ledger.Sidecar, "hunts", len(names), "hunt_ids", line)
-	}
+	r.tellMissing(missing)
+	r.recovery.over()
 }
 
 // absent asks an owner for all of its hunts, and returns those that it lacks. It

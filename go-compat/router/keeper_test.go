@@ -133,6 +133,9 @@ func TestOneHuntThatItsOwnerRefusesDoesNotHideTheMissingOnes(t *testing.T) {
 		for i := range 2 * keepAtOnce {
 			b.mustCreate(huntID(i))
 		}
+		b.stop()
+		b.config.Sidecar = olderBuild{b.sidecar}
+		b.start()
 		b.sidecar.Restart()
 		b.sidecar.Fail(playerstate.NotApplied(codes.FailedPrecondition, "the hunt is quarantined"),
 			playerstatetest.On(playerstatetest.GetHunt), playerstatetest.InHunt("hunt-0"))

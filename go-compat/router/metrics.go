@@ -32,13 +32,16 @@ const (
 	metricEffective      = "router_effective_percent"
 	metricBreakerState   = "router_breaker_state"
 	metricBreakerChanges = "router_breaker_changes_total"
+	metricClaims         = "router_claims_total"
+	metricRecovering     = "router_recovering_seconds"
+	metricUnfit          = "router_sidecar_unfit"
 )
 
 // MetricNames are all of them.
 var MetricNames = []string{
 	metricCallDuration, metricCommands, metricRefusals, metricFailures, metricHunts, metricLedgerHunts,
 	metricPlaced, metricFallbacks, metricHuntsLost, metricHuntsMissing, metricMissingAnswers, metricFeedHeld,
-	metricEffective, metricBreakerState, metricBreakerChanges,
+	metricEffective, metricBreakerState, metricBreakerChanges, metricClaims, metricRecovering, metricUnfit,
 }
 
 const ownName = "router" // the engine label of what the router answers by itself
@@ -64,6 +67,7 @@ type metrics struct {
 	feedHeld       *prometheus.CounterVec
 	breakerChanges *prometheus.CounterVec
 	huntsLost      prometheus.Counter
+	claims         prometheus.Counter
 
 	legacy, sidecar *engineMetrics
 	own             *engineMetrics // answers of the router itself
@@ -104,8 +108,9 @@ func newMetrics(r *Router) *metrics {
 		feedHeld:       counter(metricFeedHeld, "Reads of the merged feed that went on without this side.", "engine"),
 		breakerChanges: counter(metricBreakerChanges, "Changes of the placement breaker, by the state it came to.", "state"),
 		missingHunts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: metricHuntsMissing, Help: "Hunts that their owner had not got when it was last asked for all of them.",
+			Name: metricHuntsMissing, Help: "Hunts that their owner did not serve when it was last asked for all of them.",
 		}, []string{"engine"}),
+		claims:    prometheus.NewCounter(prometheus.CounterOpts{Name: metricClaims, Help: "Hunts that the sidecar went on with after its restart, each at a new epoch."}),
 		huntsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: metricHuntsLost, Help: "Hunts marked LOST since this router began."}),
 	}
 	m.legacy, m.sidecar, m.own = m.newEngine(string(ledger.Go)), m.newEngine(string(ledger.Sidecar)), m.newOwn()

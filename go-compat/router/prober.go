@@ -14,7 +14,8 @@ const (
 	probeEvery = 250 * time.Millisecond
 	// stallAfter is how long a probe may stand unanswered, with every other call.
 	stallAfter = time.Second
-	// probeHuntID is a hunt that nobody has: NOT_FOUND is the good answer.
+	// probeHuntID is a hunt that nobody has: NOT_FOUND is the good answer of a sidecar
+	// that does not know Probe.
 	probeHuntID = "router-probe"
 )
 
@@ -36,7 +37,7 @@ func (r *Router) probe(ctx context.Context) {
 
 func (r *Router) probeOnce(ctx context.Context) {
 	b := r.sidecar.breaker
-	closed := b.closed()
+	closed, wasOpen := b.closed(), b.circuit.IsOpen()
 	if !closed && !b.circuit.TryAcquirePermit() {
 		return
 	}
@@ -44,14 +45,29 @@ func (r *Router) probeOnce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stallAfter)
 	defer cancel()
 	began := time.Now()
-	_, err := r.sidecar.getHunt(ctx, &pb.GetHuntRequest{HuntId: probeHuntID})
+	err := r.sidecar.sign(ctx)
 	if !closed {
-		b.tried(judge(time.Since(began), err))
+		health := judge(time.Since(began), err)
+		b.tried(health)
+		if wasOpen && health.answered { // its hunts need not wait for the breaker, which is for new ones
+			r.recheckSidecar()
+		}
 		return
 	}
 	if codeOf(err) == codes.DeadlineExceeded && b.answers.Load() == answers {
 		b.open(fmt.Sprintf("the sidecar answered nothing for %s", stallAfter))
 	}
+}
+
+// sign is a sign of life: Probe, or where that is not known a read.
+func (e *engine) sign(ctx context.Context) error {
+	if e.mover != nil {
+		if _, err := e.probe(ctx, &pb.ProbeRequest{}); codeOf(err) != codes.Unimplemented {
+			return err
+		}
+	}
+	_, err := e.getHunt(ctx, &pb.GetHuntRequest{HuntId: probeHuntID})
+	return err
 }
 
 // tried counts a probe that had a permit. One that says nothing gives it back as

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -29,6 +30,13 @@ type Router struct {
 	gate      *gate.Gate
 	creations singleflight.Group // one attempt a hunt at a time
 	recheck   chan struct{}      // holds a value when the sidecar's hunts are to be looked for
+
+	waits       *claimWaits
+	unanswered  *unansweredClaims
+	missingNow  missingHunts
+	recovery    recovery
+	incarnation atomic.Uint64          // of the sidecar that said hello last; 0: none did
+	unfit       atomic.Pointer[string] // why the sidecar gets no new hunts
 
 	life     context.Context // over when the router stops: of its own goroutines and of waiting reads
 	stop     context.CancelFunc
@@ -70,12 +78,15 @@ func newRouter(config Config, kept *ledger.Ledger) *Router {
 		ledger:  kept,
 		gate:    gate.New(),
 		recheck: make(chan struct{}, 1),
+
+		waits: newClaimWaits(), unanswered: newUnansweredClaims(),
 	}
 	r.life, r.stop = context.WithCancel(context.Background())
 	r.metrics = newMetrics(r)
 	feeder, _ := config.Legacy.(playerstate.Feeder)
 	r.legacy = &engine{owner: ledger.Go, commander: config.Legacy, feeder: feeder, metrics: r.metrics.of(ledger.Go)}
-	r.sidecar = &engine{owner: ledger.Sidecar, commander: config.Sidecar, feeder: config.Sidecar, metrics: r.metrics.of(ledger.Sidecar)}
+	mover, _ := config.Sidecar.(playerstate.Mover)
+	r.sidecar = &engine{owner: ledger.Sidecar, commander: config.Sidecar, feeder: config.Sidecar, mover: mover, metrics: r.metrics.of(ledger.Sidecar)}
 	r.sidecar.breaker = newBreaker(r.log, r.breakerChanged)
 	return r
 }
@@ -87,14 +98,19 @@ func (r *Router) start() {
 	r.recheckSidecar()
 	r.own.Go(func() { r.probe(r.life) })
 	r.own.Go(func() { r.keep(r.life) })
+	r.own.Go(func() { r.recoverHunts(r.life) })
 }
 
-// breakerChanged counts a change. A sidecar that is back may have come back
-// without its hunts.
+// breakerChanged counts a change. A sidecar that was away may have come back with its
+// hunts unclaimed, or without them.
 func (r *Router) breakerChanged(state circuitbreaker.State) {
 	r.metrics.breakerChanges.WithLabelValues(state.String()).Inc()
-	if state == circuitbreaker.ClosedState {
+	switch state {
+	case circuitbreaker.OpenState:
+		r.recovery.begin(time.Now())
+	case circuitbreaker.ClosedState:
 		r.recheckSidecar()
+	case circuitbreaker.HalfOpenState:
 	}
 }
 

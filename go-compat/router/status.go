@@ -2,6 +2,7 @@ package router
 
 import (
 	"sync/atomic"
+	"time"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/router/ledger"
@@ -16,6 +17,9 @@ type Status struct {
 	EffectivePercent float64              `json:"effective_percent"`
 	Breaker          string               `json:"breaker"`                 // closed, half-open or open
 	BreakerCause     string               `json:"breaker_cause,omitempty"` // why it opened last
+	Unfit            string               `json:"unfit,omitempty"`         // why the sidecar gets no new hunts though the breaker is closed
+	RecoveringMs     int64                `json:"recovering_ms"`           // how long the sidecar's hunts have waited for it; 0: they do not
+	MissingHunts     int                  `json:"missing_hunts"`           // that their owner does not serve, though it is there
 	Ledger           map[ledger.State]int `json:"ledger"`                  // hunts by state
 	Engines          []EngineStatus       `json:"engines"`
 }
@@ -38,6 +42,9 @@ func (r *Router) Status() Status {
 		EffectivePercent: r.effectivePercent(),
 		Breaker:          r.sidecar.breaker.circuit.State().String(),
 		BreakerCause:     r.sidecar.breaker.why(),
+		Unfit:            r.whyUnfit(),
+		RecoveringMs:     r.recovery.lasted(time.Now()).Milliseconds(),
+		MissingHunts:     len(r.Missing()),
 		Ledger:           map[ledger.State]int{},
 	}
 	for _, state := range ledger.States {
@@ -67,7 +74,7 @@ func counted(counts []atomic.Uint64, name func(int32) string) map[string]uint64 
 
 // effectivePercent is the share of new hunts that go to the sidecar now.
 func (r *Router) effectivePercent() float64 {
-	if !r.sidecar.breaker.closed() {
+	if !r.sidecarTakesHunts() {
 		return 0
 	}
 	return r.config.Rollout.Percent().Float()

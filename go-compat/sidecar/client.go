@@ -19,7 +19,8 @@ type Client struct {
 	lanes     []*lane
 	commands  pb.PlayerStateServiceClient // hunts and reads
 	feed      pb.EventFeedServiceClient
-	calls     *gate // of commands
+	ownership pb.OwnershipServiceClient
+	calls     *gate // of commands and ownership
 	feedCalls *gate // of feed
 	metrics   *metrics
 	seed      maphash.Seed // of the hash that chooses a player's lane
@@ -31,7 +32,10 @@ type Client struct {
 	singles   sync.Pool // of *single
 }
 
-var _ playerstate.Engine = (*Client)(nil)
+var (
+	_ playerstate.Engine = (*Client)(nil)
+	_ playerstate.Mover  = (*Client)(nil)
+)
 
 // Dial makes a client. It does not wait for the sidecar: while that is away,
 // calls fail with codes.Unavailable at once, and nothing of them was applied. An
@@ -60,7 +64,7 @@ func Dial(config Config) (*Client, error) {
 }
 
 func (c *Client) connect(config Config) error {
-	for range config.Lanes + 2 {
+	for range config.Lanes + 3 {
 		conn, err := config.connect()
 		if err != nil {
 			return err
@@ -69,7 +73,8 @@ func (c *Client) connect(config Config) error {
 	}
 	c.commands = pb.NewPlayerStateServiceClient(c.conns[0])
 	c.feed = pb.NewEventFeedServiceClient(c.conns[1])
-	for _, conn := range c.conns[2:] {
+	c.ownership = pb.NewOwnershipServiceClient(c.conns[2])
+	for _, conn := range c.conns[3:] {
 		c.lanes = append(c.lanes, newLane(conn, config, c.metrics))
 	}
 	return nil

@@ -31,8 +31,8 @@ type Config struct {
 	// QueueCommands is the most commands that wait in one lane: by default 8,192.
 	// One more is answered REFUSED OVERLOADED at once.
 	QueueCommands int
-	// CallsInFlight is the most calls at once that carry no commands, for hunts and
-	// reads, and as many again for the feed: by default 1,024. One more fails with
+	// CallsInFlight is the most calls at once that carry no commands, for hunts, reads
+	// and ownership, and as many again for the feed: by default 1,024. One more fails with
 	// codes.ResourceExhausted.
 	CallsInFlight int
 	// TracerProvider gets a span a batch. By default it is the global one.

@@ -30,8 +30,9 @@
 //
 // # Connections
 //
-// Each lane has its own, reads and hunts share one, the feed has one, so that a
-// long poll or a large answer never holds up a command. A lost peer is found by
+// Each lane has its own, reads and hunts share one, the feed and the calls of
+// ownership have one each, so that a long poll or a large answer never holds up a
+// command, nor a full lane the router's claims. A lost peer is found by
 // the kernel at once on a Unix socket. Over TCP unacknowledged bytes end the
 // connection after a second (TCP_USER_TIMEOUT, which grpc-go sets from the
 // keepalive timeout), and a silent one is pinged after 10 s in use: grpc-go takes

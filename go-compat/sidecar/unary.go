@@ -72,6 +72,40 @@ func (c *Client) GetRecord(ctx context.Context, req *pb.GetRecordRequest) (*pb.G
 	return unary(ctx, c.feedCalls, c.feed.GetRecord, req)
 }
 
+// Hello implements [playerstate.Mover].
+func (c *Client) Hello(ctx context.Context, req *pb.HelloRequest) (*pb.HelloResponse, error) {
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	return unary(ctx, c.calls, c.ownership.Hello, req)
+}
+
+// ListHunts implements [playerstate.Mover].
+func (c *Client) ListHunts(ctx context.Context, req *pb.ListHuntsRequest) (*pb.ListHuntsResponse, error) {
+	if failure := playerstate.CheckListHunts(req); failure != nil {
+		return nil, failure
+	}
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	return unary(ctx, c.calls, c.ownership.ListHunts, req)
+}
+
+// Probe implements [playerstate.Mover].
+func (c *Client) Probe(ctx context.Context, req *pb.ProbeRequest) (*pb.ProbeResponse, error) {
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	return unary(ctx, c.calls, c.ownership.Probe, req)
+}
+
+// Activate implements [playerstate.Mover].
+func (c *Client) Activate(ctx context.Context, req *pb.ActivateRequest) (*pb.ActivateResponse, error) {
+	if failure := playerstate.CheckActivate(req); failure != nil {
+		return nil, failure
+	}
+	ctx, cancel := bounded(ctx, 0, callTimeMax)
+	defer cancel()
+	return unary(ctx, c.calls, c.ownership.Activate, req)
+}
+
 // unary makes one call through g. Of a call that failed, only what surely never
 // reached the sidecar, or what it refused whole, is said to be not applied.
 func unary[Req, Resp any](ctx context.Context, g *gate,

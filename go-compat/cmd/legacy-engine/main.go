@@ -66,6 +66,7 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 	server, err := serve.NewServer(serve.Config{
 		Commander:  engine,
 		Feeder:     engine,
+		Mover:      engine,
 		Logger:     p.Log,
 		Registerer: p.Metrics,
 		Options:    []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler())},

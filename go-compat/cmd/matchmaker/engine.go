@@ -27,6 +27,7 @@ type shard struct {
 	legacy playerstate.Feeder // the old engine's own feed
 	failed <-chan struct{}    // closed when engine can go on no more; nil: never
 	why    func() error       // it failed
+	router *router.Router     // nil: the old engine runs alone
 }
 
 // openShard is the whole difference between a shard of the old engine and one
@@ -45,7 +46,7 @@ func (s *settings) openShard(ctx context.Context, p *program.Process) (*shard, e
 	if err != nil {
 		return nil, errors.Join(err, old.Close(ctx))
 	}
-	return &shard{engine: both, legacy: old, failed: both.Failed(), why: both.Err}, nil
+	return &shard{engine: both, legacy: old, failed: both.Failed(), why: both.Err, router: both.Router}, nil
 }
 
 func (s *settings) newLegacy(ctx context.Context, p *program.Process, config legacy.Config) *legacy.Engine {
@@ -78,7 +79,8 @@ func (s *settings) openRouter(ctx context.Context, p *program.Process, old *lega
 	}
 	both, err := router.New(router.Config{
 		Legacy: old, Sidecar: client, Rollout: flag, LedgerPath: s.ledger,
-		Logger: p.Log, Registerer: p.Metrics,
+		RecoverWithin: s.recoverWithin,
+		Logger:        p.Log, Registerer: p.Metrics,
 	})
 	if err != nil {
 		return nil, errors.Join(ledgerExit(err), client.Close(ctx), flag.Close(ctx))

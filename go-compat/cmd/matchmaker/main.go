@@ -56,6 +56,9 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 	m := matchmaker.New(s.matchmaker, shard.engine, playerstate.NewRequestIDs(), p.Log, p.Metrics)
 	api := jsonapi.New(p.Log, p.Metrics)
 	m.Routes(api)
+	if shard.router != nil {
+		serveOperators(p, shard.router)
+	}
 	commands, err := newServer(p, serve.Config{Commander: shard.engine, Feeder: shard.engine})
 	if err != nil {
 		return err

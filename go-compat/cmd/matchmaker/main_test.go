@@ -226,11 +226,28 @@ func TestWithTheRouter(t *testing.T) {
 	}
 }
 
+func TestTheAdminPortHasTheRouterForOperators(t *testing.T) {
+	dir := t.TempDir()
+	r := run(t, "--sidecar", serveEngine(t, filepath.Join(dir, "sidecar")), "--flag-file", filepath.Join(dir, "flag.json"), "--ledger", filepath.Join(dir, "ledger.db"))
+	for path, want := range map[string]string{"/router/status": `"breaker":"closed"`, "/router/repair": `"hunts":[]`} {
+		response, err := r.http.Get("http://admin" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d %s, want %s", path, response.StatusCode, body, want)
+		}
+	}
+	r.end()
+}
+
 // serveEngine serves a Go engine that a router claims, until the test is over.
 func serveEngine(t *testing.T, path string) (addr string) {
 	t.Helper()
 	engine := legacy.New(legacy.Config{})
-	server, err := serve.NewServer(serve.Config{Commander: engine, Feeder: engine, Registerer: prometheus.NewRegistry()})
+	server, err := serve.NewServer(serve.Config{Commander: engine, Feeder: engine, Mover: engine, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

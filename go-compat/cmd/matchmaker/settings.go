@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"treasurehunt.example/go-compat/router"
 	"treasurehunt.example/go-compat/services/matchmaker"
 	"treasurehunt.example/go-compat/services/program"
 )
@@ -21,6 +23,7 @@ type settings struct {
 	sidecarDataDir string
 	flagFile       string
 	ledger         string
+	recoverWithin  time.Duration
 
 	matchmaker matchmaker.Config
 }
@@ -39,6 +42,8 @@ func (s *settings) table() []program.Setting {
 			"where the sidecar of this host keeps its data; the ledger has to lie elsewhere"),
 		program.String(&s.flagFile, "flag-file", "", "the file of the flag player-state-percent, as flagd writes it; with --sidecar"),
 		program.String(&s.ledger, "ledger", "", "the file that says which hunt is where; with --sidecar"),
+		program.Duration(&s.recoverWithin, "recover-within", router.DefaultRecoverWithin,
+			"how long the hunts of a sidecar that died may take to be served again, before the log says so aloud", program.Between(time.Second, 10*time.Minute)),
 	}
 	return append(own, s.matchmaker.Settings()...)
 }

@@ -56,8 +56,10 @@ func (g *Game) Play(given *pb.Record) (*pb.Record, error) {
 		return g.answered(given, change.Applied.GetCommand(), outcome), nil
 	case *pb.Record_Ended:
 		return g.end(given.GetAtMs())
+	case *pb.Record_OwnerChanged:
+		return g.changeOwner(given, change.OwnerChanged)
 	default:
-		return nil, errors.New("only applied and ended records may follow the first")
+		return nil, errors.New("only applied, ended and owner_changed records may follow the first")
 	}
 }
 
@@ -106,4 +108,11 @@ func (g *Game) end(atMs int64) (*pb.Record, error) {
 		return nil, errors.New("the hunt ended before; it ends once")
 	}
 	return g.hunt.EndedRecord(), nil
+}
+
+func (g *Game) changeOwner(given *pb.Record, change *pb.OwnerChanged) (*pb.Record, error) {
+	if err := g.hunt.ChangeOwner(given.GetEpoch(), given.GetAtMs()); err != nil {
+		return nil, err
+	}
+	return g.hunt.OwnerChangedRecord(change.GetOwner(), change.GetMissed()), nil
 }

@@ -4,8 +4,9 @@
 //
 // A replay file is a stream of Record messages, each after its length as a
 // varint: record 1 (created, with settings and the ruleset's bytes), a record per
-// command (applied, with the command and its at_ms alone), and, if the hunt is to
-// end by call, ended. Nothing here reads a clock.
+// command (applied, with the command and its at_ms alone), owner_changed, with its
+// epoch, where the hunt passes to another owner, and, if the hunt is to end by call,
+// ended. Nothing here reads a clock.
 package replay
 
 import (

@@ -9,8 +9,8 @@ import (
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 )
 
-// Hunt is one hunt. Only [Hunt.Apply] and [Hunt.End] change it; each change
-// takes the next sequence. It is not safe for concurrent use.
+// Hunt is one hunt. Only [Hunt.Apply], [Hunt.End] and [Hunt.ChangeOwner] change it;
+// each change takes the next sequence. It is not safe for concurrent use.
 type Hunt struct {
 	id       string
 	settings *pb.HuntSettings // without unknown fields, never changed
@@ -133,6 +133,25 @@ func (h *Hunt) End(atMs int64) (bool, error) {
 	h.ended, h.endedAt, h.lastAt = true, atMs, atMs
 	h.sequence++
 	return true, nil
+}
+
+// ChangeOwner passes the hunt to an owner at a higher epoch, also one that has ended.
+// It takes a sequence: the first of the epoch. A hunt's time stops at its end, so that
+// one whose time is up can still be ended as of that time.
+func (h *Hunt) ChangeOwner(epoch uint64, atMs int64) error {
+	if epoch <= h.epoch {
+		return fmt.Errorf("rules: epoch %d is not above the hunt's %d", epoch, h.epoch)
+	}
+	if err := h.checkStamp(atMs); err != nil {
+		return err
+	}
+	stopped := h.timeIsUpAt()
+	if h.ended {
+		stopped = h.lastAt
+	}
+	h.epoch, h.lastAt = epoch, max(min(atMs, stopped), h.lastAt)
+	h.sequence++
+	return nil
 }
 
 func (h *Hunt) checkStamp(atMs int64) error {

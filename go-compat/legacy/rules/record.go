@@ -39,6 +39,16 @@ func (h *Hunt) EndedRecord() *pb.Record {
 	return r
 }
 
+// OwnerChangedRecord is the record of a change of owner, right after
+// [Hunt.ChangeOwner]: who owns the hunt now, and how many answered records are known
+// to be lost.
+func (h *Hunt) OwnerChangedRecord(owner string, missed uint64) *pb.Record {
+	r := h.record()
+	r.Change = &pb.Record_OwnerChanged{OwnerChanged: &pb.OwnerChanged{Owner: owner, Missed: missed}}
+	r.Digest = h.Digest()
+	return r
+}
+
 // Result is how the hunt stands: the best 100, and how many ever joined.
 func (h *Hunt) Result() *pb.HuntEnded {
 	return &pb.HuntEnded{Standings: h.Standings(standingsOfRecord), Players: uint32(h.Joined())}

@@ -101,7 +101,7 @@ func deadlines(limits Limits) grpc.UnaryServerInterceptor {
 func callTime(limits Limits, method string) (most time.Duration, ours bool) {
 	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
 	switch service {
-	case pb.PlayerStateService_ServiceDesc.ServiceName:
+	case pb.PlayerStateService_ServiceDesc.ServiceName, pb.OwnershipService_ServiceDesc.ServiceName:
 		return limits.CallTime, true
 	case pb.EventFeedService_ServiceDesc.ServiceName:
 		return limits.FeedTime, true

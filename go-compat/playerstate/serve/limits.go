@@ -5,7 +5,8 @@ import "time"
 // Limits are the bounds of a server beside those of the schema, which are
 // constants of package playerstate. A zero field is its default.
 type Limits struct {
-	// CallTime is the longest that a call of PlayerStateService may take: 2 s.
+	// CallTime is the longest that a call of PlayerStateService or OwnershipService may
+	// take: 2 s.
 	CallTime time.Duration
 	// FeedTime is the same for EventFeedService, whose reads may wait: 35 s.
 	FeedTime time.Duration

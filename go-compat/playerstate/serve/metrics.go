@@ -39,7 +39,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}, []string{"method", "code"}),
 		methods: map[string]string{},
 	}
-	for _, service := range []grpc.ServiceDesc{pb.PlayerStateService_ServiceDesc, pb.EventFeedService_ServiceDesc} {
+	for _, service := range []grpc.ServiceDesc{pb.PlayerStateService_ServiceDesc, pb.EventFeedService_ServiceDesc, pb.OwnershipService_ServiceDesc} {
 		for _, method := range service.Methods {
 			m.methods["/"+service.ServiceName+"/"+method.MethodName] = method.MethodName
 		}

@@ -1,6 +1,6 @@
-// Package serve puts an engine on the wire: PlayerStateService and, where there
-// is a feed, EventFeedService over any [playerstate.Commander] and
-// [playerstate.Feeder], with health, reflection and metrics.
+// Package serve puts an engine on the wire: PlayerStateService, EventFeedService and
+// OwnershipService over any [playerstate.Commander], [playerstate.Feeder] and
+// [playerstate.Mover], with health, reflection and metrics.
 //
 // It checks requests, bounds calls, and turns failures into statuses. It never
 // looks into a hunt and knows no engine: the legacy engine and the router are
@@ -34,7 +34,8 @@ import (
 // its default.
 type Config struct {
 	Commander playerstate.Commander // nil: PlayerStateService is not registered
-	Feeder    playerstate.Feeder    // nil: EventFeedService is not registered; one of the two is required
+	Feeder    playerstate.Feeder    // nil: EventFeedService is not registered; one of these two is required
+	Mover     playerstate.Mover     // nil: OwnershipService is not registered
 
 	Limits     Limits                // zero: DefaultLimits
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -42,7 +43,7 @@ type Config struct {
 	Options    []grpc.ServerOption   // added to the server's own: credentials, a stats handler for traces
 }
 
-// Server is a gRPC server of the two services. It is safe for concurrent use.
+// Server is a gRPC server of these services. It is safe for concurrent use.
 type Server struct {
 	grpc    *grpc.Server
 	health  *health.Server
@@ -81,6 +82,10 @@ func NewServer(config Config) (*Server, error) {
 	if config.Feeder != nil {
 		pb.RegisterEventFeedServiceServer(s.grpc, &feed{feeder: config.Feeder, draining: s.draining})
 		s.health.SetServingStatus(pb.EventFeedService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	}
+	if config.Mover != nil {
+		pb.RegisterOwnershipServiceServer(s.grpc, &ownership{mover: config.Mover})
+		s.health.SetServingStatus(pb.OwnershipService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)

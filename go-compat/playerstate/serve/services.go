@@ -69,6 +69,38 @@ func (s *commands) ApplyBatch(ctx context.Context, req *pb.ApplyBatchRequest) (*
 	return &pb.ApplyBatchResponse{Outcomes: outcomes}, nil
 }
 
+// ownership is OwnershipService over a Mover. What a Mover has not got yet is
+// UNIMPLEMENTED.
+type ownership struct {
+	pb.UnimplementedOwnershipServiceServer
+	mover playerstate.Mover
+}
+
+func (s *ownership) Hello(ctx context.Context, req *pb.HelloRequest) (*pb.HelloResponse, error) {
+	if f := playerstate.CheckFence(req.GetFence()); f != nil {
+		return nil, f
+	}
+	return s.mover.Hello(ctx, req)
+}
+
+func (s *ownership) ListHunts(ctx context.Context, req *pb.ListHuntsRequest) (*pb.ListHuntsResponse, error) {
+	if f := playerstate.CheckListHunts(req); f != nil {
+		return nil, f
+	}
+	return s.mover.ListHunts(ctx, req)
+}
+
+func (s *ownership) Probe(ctx context.Context, req *pb.ProbeRequest) (*pb.ProbeResponse, error) {
+	return s.mover.Probe(ctx, req)
+}
+
+func (s *ownership) Activate(ctx context.Context, req *pb.ActivateRequest) (*pb.ActivateResponse, error) {
+	if f := playerstate.CheckActivate(req); f != nil {
+		return nil, f
+	}
+	return s.mover.Activate(ctx, req)
+}
+
 // feed is EventFeedService over a Feeder.
 type feed struct {
 	pb.UnimplementedEventFeedServiceServer

@@ -18,11 +18,11 @@ func (l *Ledger) Create(ctx context.Context, huntID string, owner Owner, setting
 	settings = proto.CloneOf(settings) // the caller's until it returns; the entry stays
 	settings.ProtoReflect().SetUnknown(nil)
 	var made *Entry
-	e, err = l.update(ctx, huntID, func(old *Entry) (*Entry, error) {
+	e, err = l.update(ctx, huntID, func(_ *transaction, old *Entry) (*Entry, error) {
 		if old != nil {
 			return old, nil
 		}
-		made = &Entry{HuntID: huntID, State: Creating, Owner: owner, Epoch: FirstEpoch, Settings: settings, ChangedAtMs: l.nowMs()}
+		made = &Entry{HuntID: huntID, State: Creating, Owner: owner, Epoch: FirstEpoch, Since: FirstEpoch, Settings: settings, ChangedAtMs: l.nowMs()}
 		return made, nil
 	})
 	return e, err == nil && e == made, err
@@ -36,7 +36,7 @@ func (l *Ledger) Reassign(ctx context.Context, huntID string, owner Owner) (*Ent
 
 // Abandon forgets a hunt that was surely never created: Creating → absent.
 func (l *Ledger) Abandon(ctx context.Context, huntID string) error {
-	_, err := l.update(ctx, huntID, func(old *Entry) (*Entry, error) {
+	_, err := l.update(ctx, huntID, func(_ *transaction, old *Entry) (*Entry, error) {
 		if old == nil || old.State != Creating {
 			return nil, &StateError{HuntID: huntID, Change: "abandon", Entry: old}
 		}
@@ -56,11 +56,28 @@ func (l *Ledger) Own(ctx context.Context, huntID string, startsAtMs int64) (*Ent
 // does nothing.
 func (l *Ledger) Finish(ctx context.Context, huntID string) (*Entry, error) {
 	finish := l.from(Owned, "close", huntID, func(e *Entry) { e.State = Closed })
-	return l.update(ctx, huntID, func(old *Entry) (*Entry, error) {
+	return l.update(ctx, huntID, func(t *transaction, old *Entry) (*Entry, error) {
 		if old != nil && old.State == Closed {
 			return old, nil
 		}
-		return finish(old)
+		return finish(t, old)
+	})
+}
+
+// Claim keeps that the owner of a hunt is to go on with it at a new epoch, as after its
+// restart: Owned → Owned, and Closed → Closed for a hunt that is still read. seen is
+// the entry as the caller knows it; where it is another by now, nothing is changed.
+func (l *Ledger) Claim(ctx context.Context, seen *Entry) (*Entry, error) {
+	return l.update(ctx, seen.HuntID, func(t *transaction, old *Entry) (*Entry, error) {
+		if old == nil || !old.SameOwnership(seen) || old.State != Owned && old.State != Closed {
+			return nil, &StateError{HuntID: seen.HuntID, Change: "claim", Entry: old}
+		}
+		next := *old
+		next.Epoch = t.epoch()
+		if next.State == Owned { // of one that is over, this is since when it is
+			next.ChangedAtMs = l.nowMs()
+		}
+		return &next, nil
 	})
 }
 
@@ -71,7 +88,7 @@ func (l *Ledger) Lose(ctx context.Context, huntID, why string) (*Entry, error) {
 
 // Prune forgets a hunt that is over and has not changed since beforeMs.
 func (l *Ledger) Prune(ctx context.Context, huntID string, beforeMs int64) error {
-	_, err := l.update(ctx, huntID, func(old *Entry) (*Entry, error) {
+	_, err := l.update(ctx, huntID, func(_ *transaction, old *Entry) (*Entry, error) {
 		if old == nil || !old.State.over() || old.ChangedAtMs >= beforeMs {
 			return old, nil
 		}
@@ -82,7 +99,7 @@ func (l *Ledger) Prune(ctx context.Context, huntID string, beforeMs int64) error
 
 // from is a step that starts in one state only.
 func (l *Ledger) from(state State, change, huntID string, edit func(*Entry)) step {
-	return func(old *Entry) (*Entry, error) {
+	return func(_ *transaction, old *Entry) (*Entry, error) {
 		if old == nil || old.State != state {
 			return nil, &StateError{HuntID: huntID, Change: change, Entry: old}
 		}

@@ -25,5 +25,8 @@
 // epochs after a hunt's first; it starts at 2). Bucket "hunts" holds an entry a
 // hunt as JSON with its version, so that any bbolt tool shows what is there:
 //
-//	{"v":1,"state":"owned","owner":"sidecar","epoch":1,"starts_at_ms":…,"changed_at_ms":…,"settings":{…}}
+//	{"v":2,"state":"owned","owner":"sidecar","epoch":1,"since":1,"starts_at_ms":…,"changed_at_ms":…,"settings":{…}}
+//
+// since is the epoch at which ownership last passed, which today is the first. Entries
+// of version 1, which lack it, are read; what is written is of version 2.
 package ledger

@@ -11,8 +11,9 @@ import (
 )
 
 // entryVersion is the version of stored. A reader refuses a higher one: what it
-// does not understand of an entry could be what keeps two owners apart.
-const entryVersion = 1
+// does not understand of an entry could be what keeps two owners apart. Version 1
+// had no since: nothing passed ownership on.
+const entryVersion = 2
 
 // stored is an entry as the file has it. Its key is the hunt's id.
 type stored struct {
@@ -20,6 +21,7 @@ type stored struct {
 	State       State           `json:"state"`
 	Owner       Owner           `json:"owner"`
 	Epoch       uint64          `json:"epoch"`
+	Since       uint64          `json:"since,omitempty"` // never 0 from version 2 on
 	StartsAtMs  int64           `json:"starts_at_ms,omitempty"`
 	ChangedAtMs int64           `json:"changed_at_ms"`
 	Why         string          `json:"why,omitempty"`
@@ -32,7 +34,7 @@ func encode(e *Entry) ([]byte, error) {
 		return nil, fmt.Errorf("ledger: settings of hunt %q: %w", e.HuntID, err)
 	}
 	return json.Marshal(stored{
-		Version: entryVersion, State: e.State, Owner: e.Owner, Epoch: e.Epoch,
+		Version: entryVersion, State: e.State, Owner: e.Owner, Epoch: e.Epoch, Since: e.Since,
 		StartsAtMs: e.StartsAtMs, ChangedAtMs: e.ChangedAtMs, Why: e.Why, Settings: settings,
 	})
 }
@@ -44,8 +46,8 @@ func decode(huntID string, value []byte) (*Entry, error) {
 	if err := json.Unmarshal(value, &version); err != nil {
 		return nil, damaged(huntID, err)
 	}
-	if version.Version != entryVersion {
-		return nil, damaged(huntID, fmt.Errorf("it has version %d; this program knows %d", version.Version, entryVersion))
+	if version.Version < 1 || version.Version > entryVersion {
+		return nil, damaged(huntID, fmt.Errorf("it has version %d; this program knows 1 to %d", version.Version, entryVersion))
 	}
 	var s stored
 	strict := json.NewDecoder(bytes.NewReader(value))
@@ -59,12 +61,18 @@ func decode(huntID string, value []byte) (*Entry, error) {
 	if s.Owner != Go && s.Owner != Sidecar {
 		return nil, damaged(huntID, fmt.Errorf("unknown owner %q", s.Owner))
 	}
+	if version.Version == 1 {
+		s.Since = s.Epoch
+	}
+	if s.Since == 0 || s.Since > s.Epoch {
+		return nil, damaged(huntID, fmt.Errorf("since %d is not 1 to its epoch %d", s.Since, s.Epoch))
+	}
 	settings := new(pb.HuntSettings)
 	if err := protojson.Unmarshal(s.Settings, settings); err != nil {
 		return nil, damaged(huntID, err)
 	}
 	return &Entry{
-		HuntID: huntID, State: s.State, Owner: s.Owner, Epoch: s.Epoch, Settings: settings,
+		HuntID: huntID, State: s.State, Owner: s.Owner, Epoch: s.Epoch, Since: s.Since, Settings: settings,
 		StartsAtMs: s.StartsAtMs, ChangedAtMs: s.ChangedAtMs, Why: s.Why,
 	}, nil
 }

@@ -56,6 +56,10 @@ type Entry struct {
 	Epoch    uint64
 	Settings *pb.HuntSettings
 
+	// Since is the epoch at which ownership last passed; a claim by the same owner
+	// leaves it. A copy whose last record is of a lower epoch has missed something.
+	Since uint64
+
 	StartsAtMs  int64  // as its owner answered; 0 while Creating
 	ChangedAtMs int64  // wall clock at the last change of this entry
 	Why         string // for people: why it is Lost

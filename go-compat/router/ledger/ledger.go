@@ -34,11 +34,12 @@ type Config struct {
 // Ledger is an open ledger. Safe for concurrent use.
 type Ledger struct {
 	db       *bolt.DB
-	meta     Meta
+	meta     Meta // but for NextEpoch
 	huntsMax int
 	now      func() time.Time
 
-	index index
+	index     index
+	nextEpoch atomic.Uint64 // only the writer changes it, after the commit
 
 	queue    chan *change
 	stopping chan struct{} // closed by Close: nothing new is queued
@@ -118,7 +119,11 @@ func (l *Ledger) load() error {
 }
 
 // Meta is what the ledger says of itself.
-func (l *Ledger) Meta() Meta { return l.meta }
+func (l *Ledger) Meta() Meta {
+	meta := l.meta
+	meta.NextEpoch = l.nextEpoch.Load()
+	return meta
+}
 
 // Lookup is the hot path: what is kept of a hunt, from memory.
 func (l *Ledger) Lookup(huntID string) (*Entry, bool) { return l.index.get(huntID) }

@@ -122,12 +122,20 @@ func TestAChangeStartsFromItsStateOnly(t *testing.T) {
 	l := open(t, Config{Path: at(t)})
 	changes := map[string]func(id string) error{
 		"reassign": func(id string) error { _, err := l.Reassign(t.Context(), id, Go); return err },
-		"own":      func(id string) error { _, err := l.Own(t.Context(), id, 1); return err },
-		"finish":   func(id string) error { _, err := l.Finish(t.Context(), id); return err },
-		"lose":     func(id string) error { _, err := l.Lose(t.Context(), id, "because"); return err },
-		"abandon":  func(id string) error { return l.Abandon(t.Context(), id) },
+		"claim": func(id string) error {
+			seen, ok := l.Lookup(id)
+			if !ok {
+				seen = &Entry{HuntID: id}
+			}
+			_, err := l.Claim(t.Context(), seen)
+			return err
+		},
+		"own":     func(id string) error { _, err := l.Own(t.Context(), id, 1); return err },
+		"finish":  func(id string) error { _, err := l.Finish(t.Context(), id); return err },
+		"lose":    func(id string) error { _, err := l.Lose(t.Context(), id, "because"); return err },
+		"abandon": func(id string) error { return l.Abandon(t.Context(), id) },
 	}
-	allowed := map[State]string{Creating: " reassign own abandon", Owned: " finish lose", Closed: " finish", Lost: "", "absent": ""}
+	allowed := map[State]string{Creating: " reassign own abandon", Owned: " claim finish lose", Closed: " claim finish", Lost: "", "absent": ""}
 	for state, names := range allowed {
 		for name, change := range changes {
 			id := fmt.Sprint(state, "-", name)
@@ -161,6 +169,87 @@ func bring(t *testing.T, l *Ledger, id string, state State) {
 		e, err = l.Lose(t.Context(), id, "because")
 	}
 	must(t, e, err)
+}
+
+func TestAClaimTakesAnEpochThatNobodyHadAndLeavesSinceAlsoOverARestart(t *testing.T) {
+	config := Config{Path: at(t)}
+	l := open(t, config)
+	had := map[uint64]bool{FirstEpoch: true}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i := range 100 {
+		id := huntAt(t, l, i)
+		all.Go(func() {
+			seen, _ := l.Lookup(id)
+			e, err := l.Claim(t.Context(), seen)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if had[e.Epoch] || e.Since != FirstEpoch || e.State != seen.State || e.Owner != seen.Owner {
+				t.Errorf("%+v, after %+v", e, seen)
+			}
+			had[e.Epoch] = true
+		})
+	}
+	all.Wait()
+	before, _ := l.Lookup("0")
+	must(t, nil, l.Close())
+
+	again := open(t, config)
+	after, _ := again.Lookup("0")
+	if after.Epoch != before.Epoch || after.Since != FirstEpoch {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	e, err := again.Claim(t.Context(), after)
+	if err != nil || had[e.Epoch] {
+		t.Errorf("after a restart: %+v, %v", e, err)
+	}
+}
+
+// huntAt makes one that is owned, or in turn one that has ended.
+func huntAt(t *testing.T, l *Ledger, i int) (id string) {
+	t.Helper()
+	id = fmt.Sprint(i)
+	bring(t, l, id, []State{Owned, Closed}[i%2])
+	return id
+}
+
+func TestAClaimOfAnEntryThatChangedSinceIsRefused(t *testing.T) {
+	l := open(t, Config{Path: at(t)})
+	bring(t, l, "h", Owned)
+	seen, _ := l.Lookup("h")
+	claimed, err := l.Claim(t.Context(), seen)
+	must(t, claimed, err)
+	var refused *StateError
+	if _, err := l.Claim(t.Context(), seen); !errors.As(err, &refused) {
+		t.Errorf("a second claim of the same entry: %v", err)
+	}
+	if e, _ := l.Lookup("h"); e.Epoch != claimed.Epoch {
+		t.Errorf("it is at epoch %d; want %d", e.Epoch, claimed.Epoch)
+	}
+}
+
+func TestALedgerOfVersionOneIsReadAndGoesOn(t *testing.T) {
+	config := Config{Path: at(t)}
+	l := open(t, config)
+	bring(t, l, "h", Owned)
+	must(t, nil, l.Close())
+	edit(t, config.Path, func(tx *bolt.Tx) error {
+		old := `{"v":1,"state":"owned","owner":"sidecar","epoch":1,"starts_at_ms":1,"changed_at_ms":1,"settings":{"width":8}}`
+		return tx.Bucket(huntsBucket).Put([]byte("h"), []byte(old))
+	})
+	again := open(t, config)
+	e, ok := again.Lookup("h")
+	if !ok || e.Since != FirstEpoch {
+		t.Fatalf("%+v", e)
+	}
+	claimed, err := again.Claim(t.Context(), e)
+	if err != nil || claimed.Since != FirstEpoch || claimed.Epoch <= FirstEpoch {
+		t.Errorf("%+v, %v", claimed, err)
+	}
 }
 
 func TestAFullLedgerTakesNoMoreAndMakesRoomByForgetting(t *testing.T) {
@@ -267,8 +356,8 @@ func TestALedgerThatIsHeldOrDamagedIsRefusedByName(t *testing.T) {
 
 	for name, value := range map[string]string{
 		"torn":        `{"v":1,"sta`,
-		"newer":       `{"v":2,"state":"owned","owner":"go"}`,
-		"state":       `{"v":1,"state":"moving","owner":"go","settings":{}}`,
+		"newer":       `{"v":3,"state":"owned","owner":"go"}`,
+		"state":       `{"v":1,"state":"moving","owner":"go","epoch":1,"settings":{}}`,
 		"owner":       `{"v":1,"state":"owned","owner":"redis","settings":{}}`,
 		"field":       `{"v":1,"state":"owned","owner":"go","settings":{},"sealed":1}`,
 		"no settings": `{"v":1,"state":"owned","owner":"go"}`,

@@ -84,7 +84,8 @@ func (l *Ledger) open(meta *bolt.Bucket) error {
 	if err != nil {
 		return err
 	}
-	l.meta = Meta{LedgerID: string(meta.Get(idKey)), Incarnation: incarnation + 1, NextEpoch: nextEpoch}
+	l.nextEpoch.Store(nextEpoch)
+	l.meta = Meta{LedgerID: string(meta.Get(idKey)), Incarnation: incarnation + 1}
 	if l.meta.LedgerID == "" {
 		return missing(idKey)
 	}

@@ -12,8 +12,9 @@ import (
 const batchMax = 1024
 
 // step takes an entry to its next state: old is nil where there is none, and a nil
-// next removes it. Returning old itself writes nothing.
-type step func(old *Entry) (next *Entry, err error)
+// next removes it. Returning old itself writes nothing. The transaction is there for
+// its epochs.
+type step func(t *transaction, old *Entry) (next *Entry, err error)
 
 // change is one step on its way through the writer.
 type change struct {
@@ -111,8 +112,9 @@ func (l *Ledger) commit(batch []*change) {
 }
 
 func (l *Ledger) store(batch []*change) error {
+	nextEpoch := l.nextEpoch.Load()
 	err := l.db.Update(func(tx *bolt.Tx) error {
-		t := &transaction{ledger: l, hunts: tx.Bucket(huntsBucket), staged: make(map[string]*Entry, len(batch))}
+		t := &transaction{ledger: l, hunts: tx.Bucket(huntsBucket), staged: make(map[string]*Entry, len(batch)), nextEpoch: nextEpoch}
 		for _, c := range batch {
 			if err := t.take(c); err != nil {
 				return err
@@ -121,9 +123,14 @@ func (l *Ledger) store(batch []*change) error {
 		if len(t.staged) == 0 {
 			return errNothing
 		}
-		return nil
+		if nextEpoch == t.nextEpoch {
+			return nil
+		}
+		nextEpoch = t.nextEpoch
+		return putNumber(tx.Bucket(metaBucket), nextEpochKey, nextEpoch)
 	})
 	if err == nil || errors.Is(err, errNothing) {
+		l.nextEpoch.Store(nextEpoch)
 		return nil
 	}
 	err = fmt.Errorf("the ledger could not be written, and nothing goes on without it: %w", err)
@@ -141,6 +148,16 @@ type transaction struct {
 	hunts  *bolt.Bucket
 	staged map[string]*Entry // what this commit changes; the index has only what is synced
 	fresh  int64             // entries that it adds, less those that it removes
+
+	nextEpoch uint64
+}
+
+// epoch takes the next epoch from the ledger's one counter. One that a refused step
+// took is left out.
+func (t *transaction) epoch() uint64 {
+	taken := t.nextEpoch
+	t.nextEpoch++
+	return taken
 }
 
 // take takes one step and puts its entry. A step that is refused is the change's
@@ -148,7 +165,7 @@ type transaction struct {
 func (t *transaction) take(c *change) error {
 	old := t.entry(c.huntID)
 	c.old, c.entry = old, old
-	next, err := c.step(old)
+	next, err := c.step(t, old)
 	switch {
 	case err != nil:
 		c.err = err

@@ -32,16 +32,20 @@ func version() string {
 	return info.Main.Version
 }
 
-// adminHandler answers /livez, /readyz, /metrics and /version. None of them
-// calls anybody, so that a probe never hangs on a neighbour.
+// adminHandler answers /livez, /readyz, /metrics and /version, and what the program
+// adds. None of these four calls anybody, so that a probe never hangs on a neighbour.
 func (p *Process) adminHandler() http.Handler {
-	mux := http.NewServeMux()
+	mux := p.admin
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.readyz)
 	mux.HandleFunc("GET /version", p.version)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.Metrics, promhttp.HandlerOpts{Registry: p.Metrics}))
 	return mux
 }
+
+// HandleAdmin serves more on the admin port, which is for operators: a pattern of
+// [http.ServeMux].
+func (p *Process) HandleAdmin(pattern string, handler http.Handler) { p.admin.Handle(pattern, handler) }
 
 func (p *Process) readyz(w http.ResponseWriter, _ *http.Request) {
 	if reasons := p.Ready.Reasons(); len(reasons) > 0 {

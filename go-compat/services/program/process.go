@@ -34,6 +34,7 @@ type Process struct {
 	DrainWithin time.Duration
 
 	name    string
+	admin   *http.ServeMux
 	hangups chan os.Signal // SIGHUP, until [Process.OnReload] takes it
 }
 
@@ -41,7 +42,7 @@ func newProcess(name string, common common, log *slog.Logger) *Process {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &Process{
-		Log: log, Metrics: metrics, Ready: newReadiness(), DrainWithin: common.drainWithin, name: name,
+		Log: log, Metrics: metrics, Ready: newReadiness(), DrainWithin: common.drainWithin, name: name, admin: http.NewServeMux(),
 		hangups: make(chan os.Signal, 1),
 	}
 }

@@ -1,0 +1,392 @@
+package router
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/grpc/codes"
+
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/playerstatetest"
+	"treasurehunt.example/go-compat/router/ledger"
+)
+
+// olderBuild is a sidecar from before there were claims.
+type olderBuild struct{ playerstate.Engine }
+
+// mustApply applies a command that may wait for its hunt's claim.
+func (b *bench) mustApply(cmd *pb.Command) *pb.Outcome {
+	b.t.Helper()
+	ctx, cancel := inTime()
+	defer cancel()
+	outcome, err := b.Apply(ctx, cmd)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return outcome
+}
+
+// story is the sidecar's records of a hunt.
+func (b *bench) story(huntID string) []*pb.Record {
+	b.t.Helper()
+	page, err := b.sidecar.ReadRecords(context.Background(), &pb.ReadRecordsRequest{MaxRecords: 10_000, HuntId: huntID})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return page.GetRecords()
+}
+
+func TestARecoveredHuntIsClaimedAtANewEpochAndItsCommandsGoOn(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	first := join("h")
+	b.mustApply(first)
+	b.sidecar.Recover()
+
+	if got := b.mustApply(first); describe(got) != "duplicate" || got.GetSequence() != 2 {
+		t.Errorf("a request repeated over the restart: %v", got)
+	}
+	if got := b.mustApply(join("h")); describe(got) != "applied" || got.GetSequence() != 4 {
+		t.Errorf("the next: %v", got)
+	}
+	e, _ := b.ledger.Lookup("h")
+	story := b.story("h")
+	if e.Epoch <= ledger.FirstEpoch || e.Since != ledger.FirstEpoch || len(story) != 4 ||
+		story[2].GetOwnerChanged() == nil || story[2].GetEpoch() != e.Epoch || story[3].GetEpoch() != e.Epoch {
+		t.Errorf("the ledger has epoch %d since %d; the records are %v", e.Epoch, e.Since, story)
+	}
+}
+
+func TestACommandThatFindsItsHuntUnclaimedWaitsForTheClaimAndIsSentOnceMore(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	b.mustApply(join("h"))
+	held := b.sidecar.Hold(playerstatetest.On(playerstatetest.Activate))
+	b.sidecar.Recover()
+	before := b.sidecar.Calls(playerstatetest.Apply)
+
+	outcomes := make([][]*pb.Outcome, 2)
+	var calls sync.WaitGroup
+	calls.Go(func() { outcomes[0] = []*pb.Outcome{b.mustApply(join("h"))} })
+	calls.Go(func() {
+		ctx, cancel := inTime()
+		defer cancel()
+		var err error
+		if outcomes[1], err = b.ApplyBatch(ctx, []*pb.Command{join("h"), join("h")}); err != nil {
+			t.Error(err)
+		}
+	})
+	held.Await(t, 1)
+	eventually(t, "both calls wait", func() bool { return b.waits.waiting("h") == 2 })
+	held.Release()
+	calls.Wait()
+	for _, each := range outcomes {
+		for _, outcome := range each {
+			if describe(outcome) != "applied" {
+				t.Errorf("%v", outcome)
+			}
+		}
+	}
+	if got := b.sidecar.Calls(playerstatetest.Apply) - before; got != 4 {
+		t.Errorf("two calls were sent %d times; want each once, and once more", got)
+	}
+	if got := len(b.story("h")); got != 6 { // created, joined, owner changed, three more
+		t.Errorf("%d records; want 6", got)
+	}
+	if n := len(b.waits.hunts); n != 0 {
+		t.Errorf("%d waits are left behind", n)
+	}
+}
+
+// waiting is how many calls wait for a hunt.
+func (w *claimWaits) waiting(huntID string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if wait := w.hunts[huntID]; wait != nil {
+		return wait.calls
+	}
+	return 0
+}
+
+func TestWhoWaitsForAClaimIsAnsweredWithinHisDeadlineAndHisBudget(t *testing.T) {
+	inBubble(t, 100, func(t *testing.T, b *bench) {
+		b.mustCreate("h")
+		b.mustApply(join("h"))
+		b.sidecar.Hold(playerstatetest.On(playerstatetest.Activate))
+		b.sidecar.Recover()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		outcome, err := b.Apply(ctx, join("h"))
+		if err != nil || describe(outcome) != "not_active" || time.Since(began) != 100*time.Millisecond-answerWithin {
+			t.Errorf("after %s: %v, %v", time.Since(began), outcome, err)
+		}
+		short := join("h")
+		short.BudgetMs = 30
+		began = time.Now()
+		ctx, cancel = inTime()
+		defer cancel()
+		if outcome, err := b.Apply(ctx, short); err != nil || describe(outcome) == "applied" || time.Since(began) > 30*time.Millisecond {
+			t.Errorf("after %s: %v, %v", time.Since(began), outcome, err)
+		}
+		_, err = b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"}) // has the default deadline
+		wantCode(t, err, codes.FailedPrecondition)
+		if playerstate.RefusalOf(err).GetReason() != pb.Refusal_REASON_NOT_ACTIVE {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhatIsLeftOfABudgetIsSentAfterTheWait(t *testing.T) {
+	cmd := join("h")
+	cmd.BudgetMs = 100
+	late, outcome := lessBudget(cmd, 60*time.Millisecond)
+	if outcome != nil || late.GetBudgetMs() != 40 || cmd.GetBudgetMs() != 100 || late.GetRequestId() != cmd.GetRequestId() {
+		t.Errorf("%v, %v, of %v", late, outcome, cmd)
+	}
+	if _, outcome := lessBudget(cmd, 100*time.Millisecond); describe(outcome) != "expired" {
+		t.Errorf("%v", outcome)
+	}
+}
+
+func TestReadsAndEndsWaitForTheClaimAndAnEndedHuntIsStillRead(t *testing.T) {
+	b := newBench(t, 100)
+	for _, id := range []string{"runs", "ended"} {
+		b.mustCreate(id)
+		b.mustApply(join(id))
+	}
+	ctx, cancel := inTime()
+	defer cancel()
+	if _, err := b.EndHunt(ctx, &pb.EndHuntRequest{HuntId: "ended"}); err != nil {
+		t.Fatal(err)
+	}
+	b.sidecar.Recover()
+	if hunt, err := b.GetHunt(ctx, &pb.GetHuntRequest{HuntId: "ended"}); err != nil || !hunt.GetEnded() {
+		t.Errorf("the hunt that ended: %v, %v", hunt, err)
+	}
+	if player, err := b.GetPlayer(ctx, &pb.GetPlayerRequest{HuntId: "runs", PlayerId: 7}); err != nil || !player.GetPresent() {
+		t.Errorf("the player: %v, %v", player, err)
+	}
+	b.sidecar.Recover()
+	if end, err := b.EndHunt(ctx, &pb.EndHuntRequest{HuntId: "runs"}); err != nil || end.GetPlayers() != 1 {
+		t.Errorf("the end: %v, %v", end, err)
+	}
+	if e, _ := b.ledger.Lookup("runs"); e.State != ledger.Closed {
+		t.Errorf("it is %s", e.State)
+	}
+}
+
+func TestAfterARestartOfTheRouterTooItsHuntsAreClaimed(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	b.mustApply(join("h"))
+	b.sidecar.Recover()
+	b.restart()
+	eventually(t, "it is claimed without a caller", func() bool { return gaugeOf(t, b, metricClaims) == 1 })
+	b.restart() // nothing is left to claim
+	if got := b.mustApply(join("h")); describe(got) != "applied" {
+		t.Errorf("%v", got)
+	}
+	if got := gaugeOf(t, b, metricClaims); got != 0 {
+		t.Errorf("%v hunts that were active were claimed again", got)
+	}
+}
+
+func TestAClaimThatWasNotAnsweredIsRepeatedAsItWas(t *testing.T) {
+	for name, fault := range map[string]func(*peer){
+		"not taken": func(p *peer) { p.Fail(cutOff, playerstatetest.On(playerstatetest.Activate), playerstatetest.Times(1)) },
+		"taken":     func(p *peer) { p.LoseAnswers(playerstatetest.On(playerstatetest.Activate), playerstatetest.Times(1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, 100)
+			b.mustCreate("h")
+			next := b.ledger.Meta().NextEpoch
+			fault(b.sidecar)
+			b.sidecar.Recover()
+			b.recheckSidecar()
+			eventually(t, "it was tried twice, or found active", func() bool {
+				return b.sidecar.Calls(playerstatetest.ListHunts) >= 2 && b.recovery.lasted(time.Now()) == 0 && b.mustApply(join("h")).GetSequence() > 0
+			})
+			if got := b.ledger.Meta().NextEpoch; got != next+1 {
+				t.Errorf("%d epochs were spent on one claim", got-next)
+			}
+			if story := b.story("h"); story[1].GetOwnerChanged() == nil || story[1].GetEpoch() != next || story[2].GetOwnerChanged() != nil {
+				t.Errorf("%v", story)
+			}
+		})
+	}
+}
+
+func TestHuntsThatARestartedSidecarLacksAreNamedRefusedAndGivenUpByAPersonOnly(t *testing.T) {
+	var log bytes.Buffer
+	var mu sync.Mutex
+	b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&lockedWriter{w: &log, mu: &mu}, nil)))
+	b.mustCreate("lost")
+	b.sidecar.Restart()
+	b.mustCreate("kept")
+	b.recheckSidecar()
+	eventually(t, "it is found out", func() bool { return len(b.Missing()) == 1 })
+
+	if got := b.Missing()[0]; got.HuntID != "lost" || got.Owner != ledger.Sidecar || got.Epoch != ledger.FirstEpoch || got.SinceMs == 0 {
+		t.Errorf("%+v", got)
+	}
+	mu.Lock()
+	if said := log.String(); !strings.Contains(said, "hunts are not at their owner") || !strings.Contains(said, "lost") {
+		t.Errorf("the log does not name it: %s", said)
+	}
+	mu.Unlock()
+	if got := gaugeOf(t, b, metricHuntsMissing, "sidecar"); got != 1 {
+		t.Errorf("%v hunts are missing", got)
+	}
+	_, err := b.Apply(t.Context(), join("lost"))
+	wantCode(t, err, codes.Unavailable)
+	wantCode(t, b.create("lost"), codes.Unavailable)
+	if b.sidecar.Has("lost") || b.legacy.Has("lost") {
+		t.Error("an empty hunt stands where one is missing")
+	}
+
+	wantCode(t, b.GiveUp(t.Context(), "kept", "by mistake"), codes.FailedPrecondition)
+	wantCode(t, b.GiveUp(t.Context(), "nobody", "by mistake"), codes.NotFound)
+	if err := b.GiveUp(t.Context(), "lost", "the disk is gone"); err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := b.ledger.Lookup("lost"); e.State != ledger.Lost || !strings.Contains(e.Why, "the disk is gone") {
+		t.Errorf("%+v", e)
+	}
+	if len(b.Missing()) != 0 || gaugeOf(t, b, metricHuntsMissing, "sidecar") != 0 {
+		t.Error("it is still missing")
+	}
+	wantCode(t, b.create("lost"), codes.FailedPrecondition)
+}
+
+// lockedWriter lets a test read what a log writes.
+type lockedWriter struct {
+	w  *bytes.Buffer
+	mu *sync.Mutex
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func TestASidecarOfAnotherLedgerGetsNoHunts(t *testing.T) {
+	b := newBench(t, 100)
+	eventually(t, "the first router is known", func() bool { return b.incarnation.Load() != 0 })
+	other := newBench(t, 100)
+	other.stop()
+	other.config.Sidecar = b.sidecar
+	other.start()
+	eventually(t, "it is refused", func() bool { return other.Status().Unfit != "" })
+	if got := other.Status(); !strings.Contains(got.Unfit, "ledger") || got.EffectivePercent != 0 {
+		t.Errorf("%+v", got)
+	}
+	other.mustCreate("h")
+	if b.sidecar.Has("h") || !other.legacy.Has("h") {
+		t.Error("a new hunt went to the sidecar of another shard")
+	}
+}
+
+func TestAnEpochAboveTheLedgersStopsPlacingAndLeavesTheHunt(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	b.sidecar.Recover()
+	hello, err := b.sidecar.Hello(t.Context(), &pb.HelloRequest{Fence: b.fence()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fence := b.fence()
+	fence.EngineIncarnation = hello.GetEngineIncarnation()
+	page, err := b.sidecar.ListHunts(t.Context(), &pb.ListHuntsRequest{MaxHunts: 1, WithDigest: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := &pb.ActivateRequest{HuntId: "h", Epoch: 99, Fence: fence, Sequence: 1, Digest: page.GetHunts()[0].GetDigest()}
+	if _, err := b.sidecar.Activate(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	b.recheckSidecar()
+	eventually(t, "it is found out", func() bool { return b.Status().Unfit != "" })
+	if got := b.Missing(); len(got) != 1 || !strings.Contains(got[0].Why, "99") {
+		t.Errorf("%+v", got)
+	}
+	b.mustCreate("new")
+	if !b.legacy.Has("new") {
+		t.Error("a new hunt went there all the same")
+	}
+	if e, _ := b.ledger.Lookup("h"); e.Epoch != ledger.FirstEpoch {
+		t.Errorf("the ledger followed to epoch %d", e.Epoch)
+	}
+}
+
+// fence is how this router says who it is.
+func (b *bench) fence() *pb.Fence {
+	meta := b.ledger.Meta()
+	return &pb.Fence{LedgerId: meta.LedgerID, RouterIncarnation: meta.Incarnation}
+}
+
+func TestWhileTheSidecarIsAwayItsHuntsAnswerThatTheyAreRecoveringAndAfterTheLimitThatTheyStillAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&log, nil)))
+		b.mustCreate("h")
+		b.sidecar.Fail(away)
+		_, err := b.Apply(t.Context(), join("h"))
+		wantCode(t, err, codes.Unavailable)
+		if !strings.Contains(err.Error(), `hunt "h" is recovering`) || playerstate.FateOf(err) != playerstate.FateNotApplied {
+			t.Error(err)
+		}
+		time.Sleep(b.config.withDefaults().RecoverWithin + keepEvery + time.Millisecond)
+		synctest.Wait()
+		_, err = b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"})
+		wantCode(t, err, codes.Unavailable)
+		if !strings.Contains(err.Error(), "still recovering after 5s") {
+			t.Error(err)
+		}
+		if got := b.Status().RecoveringMs; got < 5000 {
+			t.Errorf("recovering for %d ms", got)
+		}
+		if n := strings.Count(log.String(), "not back in time"); n != 1 {
+			t.Errorf("the log says %d times that they are late", n)
+		}
+		b.sidecar.Heal()
+		time.Sleep(openFor + (probesToClose+1)*probeEvery)
+		synctest.Wait()
+		if got := b.Status().RecoveringMs; got != 0 {
+			t.Errorf("it is back, and recovering for %d ms", got)
+		}
+	})
+}
+
+func TestTwoThousandHuntsAreClaimedWellWithinTheTimeToRecover(t *testing.T) {
+	const hunts = 2000
+	b := newBench(t, 100)
+	var creating sync.WaitGroup
+	room := make(chan struct{}, 64)
+	for i := range hunts {
+		room <- struct{}{}
+		creating.Go(func() { b.mustCreate(huntID(i)); <-room })
+	}
+	creating.Wait()
+	b.sidecar.Recover()
+	began := time.Now()
+	b.recheckSidecar()
+	eventually(t, "all are claimed", func() bool {
+		var claims dto.Metric
+		return b.metrics.claims.Write(&claims) == nil && claims.GetCounter().GetValue() == hunts
+	})
+	took := time.Since(began)
+	t.Logf("%d hunts were claimed in %s", hunts, took)
+	if most := DefaultRecoverWithin / 2; took > most {
+		t.Errorf("%d hunts took %s; want %s at most", hunts, took, most)
+	}
+}
