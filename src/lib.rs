@@ -10,7 +10,8 @@
 //! - [`rpc`]: the services on the wire. [`shard`]: what they share.
 //! - [`wire`]: between the schema's messages and the engine's types.
 //! - [`engine`]: the game itself, pure: no sockets, no clock, no protobuf.
-//! - [`journal`]: the records that were applied, for whoever reads. [`replay`]: a file of them, played again.
+//! - [`journal`]: the records that were applied, on disk or in memory, for whoever reads. [`replay`]: a file of them,
+//!   played again.
 //!
 //! # What must stay true
 //!
@@ -20,8 +21,9 @@
 //! 3. No lock is held over an await or a call: clippy's `await_holding_lock` is an error. `tests/rules/concurrent.rs`
 //! 4. State changes in one place, `apply`, before any await: a cancelled call loses its answer at most. `tests/kept.rs`
 //! 5. An engine applies only what it owns, at the epoch it owns it. `tests/hunts.rs`
-//! 6. Answered means kept: an answer waits for its record, and room is reserved before `apply`. `tests/kept.rs`
-//! 7. One applied effect a request. `tests/rules/vectors.rs`
+//! 6. Answered means kept: an answer waits for its record, and room is reserved before `apply`. `tests/kept.rs`,
+//!    through kill -9 `tests/restart.rs`, through power cuts `tests/power_cut.rs`
+//! 7. One applied effect a request, also after a restart. `tests/rules/vectors.rs`, `tests/restart.rs`
 //! 8. Deterministic: the same records give the same bytes. `tests/purity.rs`, `tests/replay.rs`
 //! 10. Everything has a bound, and the answer at it names limit and value. `tests/limits.rs`, `tests/commands.rs`
 //! 11. A failed reload changes nothing, and says so. `tests/rules_reload.rs`

@@ -128,9 +128,9 @@ metrics! {
     player_state_players: IntGauge [] in "players";
     /// Players held, bounded by players_max: all who ever joined a hunt that is held.
     player_state_players_held: IntGauge [] in "players";
-    /// Records that the feed can still show, bounded by feed_records_max.
+    /// Records that the feed can still show.
     player_state_feed_records: IntGauge [] in "records";
-    /// Memory of these records, bounded by feed_bytes_max.
+    /// What they take: on disk, bounded by retain_bytes; without a data_dir in memory, bounded by feed_bytes_max.
     player_state_feed_bytes: IntGauge [] in "bytes";
     /// Records that the feed dropped to make room.
     player_state_feed_dropped_total: IntCounter [] in "records";
