@@ -33,9 +33,12 @@ pub(super) async fn create(
     let id = hunt_id(&request.hunt_id)?;
     let settings = request.settings.map(wire::settings);
     let settings = settings.ok_or_else(|| Failure::field("settings", "are missing"))?;
-    let created = shard
-        .create(&id, &settings, request.epoch, request.router_incarnation)
-        .map_err(|why| Failure::create(&id, why))?;
+    let created = shard.create(&id, &settings, request.epoch, request.router_incarnation);
+    // Whatever became of the hunt: a router that came is known from now on, also after a restart.
+    if !shard.fence_kept(time.wait_until()).await {
+        return Err(Failure::NotKeptInTime);
+    }
+    let created = created.map_err(|why| Failure::create(&id, why))?;
     let response = CreateHuntResponse {
         epoch: created.epoch,
         starts_at_ms: created.starts_at_ms,
