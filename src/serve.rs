@@ -3,7 +3,10 @@
 //! The main thread keeps a small runtime for what must go on when calls do not: accepting, the admin
 //! port, signals. Calls run on the threads of [`crate::edge`].
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -110,8 +113,9 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     shard.drain();
     serving.drain();
     told.readiness.end_watches().await;
+    let until = Instant::now() + settings.drain_max;
     drain(&serving, settings.drain_max, &mut signals).await?;
-    kept.close()
+    kept.close(until)
 }
 
 /// The shard, and on disk what it is kept by.
@@ -122,11 +126,11 @@ struct Kept {
 
 impl Kept {
     /// Leaves as little as can be for the next start to play again.
-    fn close(self) -> Result<(), Exit> {
+    fn close(self, until: Instant) -> Result<(), Exit> {
         let Some((store, checkpoints)) = self.on_disk else {
             return Ok(());
         };
-        checkpoints.finish();
+        checkpoints.finish(until);
         store.close();
         match store.failed().now_or_never() {
             Some(why) => Err(Exit::runtime(why)),

@@ -5,10 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -16,10 +13,10 @@ use std::{
 use prost::{Message as _, bytes::Bytes};
 use tokio::{runtime::Handle, sync::mpsc};
 
-use super::Shard;
+use super::{Shard, claims::Keep};
 use crate::{
     engine::HuntId,
-    journal::{Fence, KeptHunt, Place},
+    journal::{KeptHunt, Place},
     wire,
 };
 
@@ -42,7 +39,7 @@ const FORGETTING_MAX: usize = 1024;
 
 /// The thread. [`finish`](Self::finish) ends it.
 pub struct Checkpoints {
-    finishing: Arc<AtomicBool>,
+    finish_until: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
 }
 
@@ -55,23 +52,27 @@ impl Checkpoints {
         let (forget, forgetting) = mpsc::channel(FORGETTING_MAX);
         // Set once: there is one thread a shard.
         let _ = shard.forgetting.set(forget);
-        let finishing = Arc::new(AtomicBool::new(false));
+        let finish_until = Arc::new(OnceLock::new());
         let mut rounds = Rounds {
             shard: Arc::clone(shard),
             runtime: Handle::current(),
             forgetting,
-            finishing: Arc::clone(&finishing),
+            finish_until: Arc::clone(&finish_until),
             ends: VecDeque::new(),
-            fence: Fence::default(),
         };
         let thread = thread::Builder::new().name("checkpoints".to_owned());
         let thread = thread.spawn(move || rounds.run())?;
-        Ok(Self { finishing, thread })
+        Ok(Self {
+            finish_until,
+            thread,
+        })
     }
 
-    /// Takes a snapshot of every hunt that a restart would have to play records for, and ends.
-    pub fn finish(self) {
-        self.finishing.store(true, Ordering::Relaxed);
+    /// Takes a snapshot of every hunt that a restart would have to play records for, as far as there is time, and
+    /// ends.
+    pub fn finish(self, until: Instant) {
+        // Set once: finishing takes the handle.
+        let _ = self.finish_until.set(until);
         self.thread.thread().unpark();
         // A thread that panicked has told so, and a restart plays more.
         let _ = self.thread.join();
@@ -82,35 +83,43 @@ struct Rounds {
     shard: Arc<Shard>,
     runtime: Handle,
     forgetting: mpsc::Receiver<HuntId>,
-    finishing: Arc<AtomicBool>,
+    finish_until: Arc<OnceLock<Instant>>,
     /// Where the journal ended, and when.
     ends: VecDeque<(Instant, Place)>,
-    /// As this thread kept it last.
-    fence: Fence,
 }
 
 impl Rounds {
     fn run(&mut self) {
-        loop {
-            let finishing = self.finishing.load(Ordering::Relaxed);
+        while self.finish_until.get().is_none() {
             self.forget();
-            let due = if finishing {
-                self.shard.journal.end()
-            } else {
-                self.due()
-            };
+            let due = self.due();
             for hunt in self.shard.journal.unsnapped(due) {
                 let began = Instant::now();
                 self.snapshot(&hunt);
                 self.forget();
-                if !self.finishing.load(Ordering::Relaxed) {
-                    thread::sleep(began.elapsed() * REST);
+                if self.finish_until.get().is_some() {
+                    break;
                 }
-            }
-            if finishing {
-                return;
+                thread::park_timeout(began.elapsed() * REST);
             }
             thread::park_timeout(EVERY);
+        }
+        self.forget();
+        let left = self.shard.journal.unsnapped(self.shard.journal.end());
+        for (n, hunt) in left.iter().enumerate() {
+            if self
+                .finish_until
+                .get()
+                .is_some_and(|until| Instant::now() >= *until)
+            {
+                let hunts = left.len() - n;
+                tracing::warn!(
+                    hunts,
+                    "no time was left for their snapshots: the next start plays their records"
+                );
+                return;
+            }
+            self.snapshot(hunt);
         }
     }
 
@@ -133,12 +142,17 @@ impl Rounds {
 
     /// Has the journal forget what was let go. The highest epoch is kept before: a hunt that goes takes its own along.
     fn forget(&mut self) {
+        let Ok(first) = self.forgetting.try_recv() else {
+            return;
+        };
+        let Shard {
+            claims, journal, ..
+        } = &*self.shard;
+        if !self.unless_failed(claims.kept(journal, Keep::All)) {
+            return;
+        }
+        journal.let_go(&first);
         while let Ok(hunt) = self.forgetting.try_recv() {
-            let fence = self.shard.claims.fence();
-            if fence != self.fence {
-                self.shard.journal.put_fence(&fence);
-                self.fence = fence;
-            }
             self.shard.journal.let_go(&hunt);
         }
     }
@@ -171,11 +185,15 @@ impl Rounds {
         let Some(last) = upto.0.checked_sub(1) else {
             return true;
         };
-        let journal = &self.shard.journal;
+        self.unless_failed(self.shard.journal.durable(Place(last)))
+    }
+
+    /// Waits. False if the journal failed: what is waited for never comes then.
+    fn unless_failed(&self, done: impl Future<Output = ()>) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
-                () = journal.durable(Place(last)) => true,
-                _ = journal.failed() => false,
+                () = done => true,
+                _ = self.shard.journal.failed() => false,
             }
         })
     }

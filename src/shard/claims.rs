@@ -141,11 +141,6 @@ impl Claims {
         }
     }
 
-    /// The fence as it is now.
-    pub(super) fn fence(&self) -> Fence {
-        self.seen.lock().fence.clone()
-    }
-
     /// The highest incarnation of a router that came.
     pub(super) fn router_incarnation(&self) -> u64 {
         self.seen.lock().fence.router_incarnation
