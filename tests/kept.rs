@@ -1,132 +1,32 @@
 //! Answered means kept: what leaves waits until all that it tells is durable, and what cannot be
 //! written down is not applied. Over a journal whose durability and room the test holds in its hands.
 
+mod common;
+
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
+use common::journal::{Recording, call};
 use futures_util::FutureExt as _;
 use player_state::{
-    config::{Claim, Settings},
-    engine::HuntId,
-    journal::{
-        Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, Ring,
-        RingBounds, Room, Waiting,
-    },
+    config::Claim,
+    journal::{Journal as _, Place},
     pb::{
         ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest,
         GetHuntRequest, HuntSettings, Join, Outcome, Refusal, Verdict, command::Action,
         player_state_service_server::PlayerStateService as _, refusal::Reason,
     },
     rpc::Services,
-    shard::{CallTime, Limits, Rulesets, Shard},
-    telemetry::Metrics,
+    shard::Rulesets,
 };
-use prost::bytes::Bytes;
-use tokio::sync::watch;
-use tonic::{Code, Request};
-
-/// A ring that makes nothing durable until it is told to, and may have no room.
-struct HeldBack {
-    ring: Ring,
-    flowing: watch::Sender<bool>,
-    full: AtomicBool,
-}
-
-impl Journal for HeldBack {
-    fn reserve(&self, bytes: usize) -> Result<Room, NoRoom> {
-        if self.full.load(Ordering::Relaxed) {
-            return Err(NoRoom {
-                limit: "reserve",
-                limit_bytes: 1,
-                wanted_bytes: bytes as u64,
-            });
-        }
-        self.ring.reserve(bytes)
-    }
-
-    fn append(&self, room: Room, entry: Entry) -> Place {
-        self.ring.append(room, entry)
-    }
-
-    fn end(&self) -> Place {
-        self.ring.end()
-    }
-
-    fn answerable(&self, place: Place) -> Waiting<'_, ()> {
-        self.durable(place)
-    }
-
-    fn synced(&self) -> Waiting<'_, ()> {
-        self.ring.synced()
-    }
-
-    fn durable(&self, place: Place) -> Waiting<'_, ()> {
-        Box::pin(async move {
-            let mut flowing = self.flowing.subscribe();
-            flowing
-                .wait_for(|flowing| *flowing)
-                .await
-                .expect("held by self");
-            self.ring.durable(place).await;
-        })
-    }
-
-    fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>> {
-        self.ring.read(query)
-    }
-
-    fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>> {
-        self.ring.get(hunt, sequence)
-    }
-
-    fn kept(&self) -> Kept {
-        self.ring.kept()
-    }
-
-    fn failed(&self) -> Waiting<'_, String> {
-        self.ring.failed()
-    }
-
-    fn unsnapped(&self, place: Place) -> Vec<HuntId> {
-        self.ring.unsnapped(place)
-    }
-
-    fn put_snapshot(&self, hunt: KeptHunt) {
-        self.ring.put_snapshot(hunt);
-    }
-
-    fn let_go(&self, hunt: &HuntId) {
-        self.ring.let_go(hunt);
-    }
-
-    fn put_fence(&self, fence: &Fence) {
-        self.ring.put_fence(fence);
-    }
-}
+use tonic::Code;
 
 /// A shard with hunt `h`, and its journal, which holds back from here on.
-async fn held_back() -> (Services, Arc<HeldBack>) {
-    let bounds = RingBounds {
-        records_max: 1000,
-        bytes_max: 1 << 20,
-    };
-    let journal = Arc::new(HeldBack {
-        ring: Ring::new(bounds).expect("bounds with room"),
-        flowing: watch::Sender::new(true),
-        full: AtomicBool::new(false),
-    });
-    let shard = Shard::new(
-        Arc::clone(&journal) as Arc<dyn Journal>,
-        Rulesets::default(),
-        Claim::Auto,
-        Limits::from(&Settings::defaults()),
-        Arc::new(Metrics::new()),
-    );
+async fn held_back() -> (Services, Arc<Recording>) {
+    let journal = Recording::new();
+    let shard = journal.shard(Claim::Auto, Rulesets::default());
     let services = Services::new(Arc::new(shard));
     services
         .create_hunt(call(create("h"), Duration::from_secs(10)))
@@ -149,16 +49,6 @@ fn create(hunt_id: &str) -> CreateHuntRequest {
         settings: Some(settings),
         ..CreateHuntRequest::default()
     }
-}
-
-fn call<T>(message: T, within: Duration) -> Request<T> {
-    let arrived = Instant::now();
-    let deadline = arrived + within;
-    let mut request = Request::new(message);
-    request
-        .extensions_mut()
-        .insert(CallTime { arrived, deadline });
-    request
 }
 
 fn join(player_id: u64) -> Command {

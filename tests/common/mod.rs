@@ -5,7 +5,9 @@
     reason = "every test program has its own copy, and uses a part of it"
 )]
 
+pub mod engine;
 pub mod game;
+pub mod journal;
 pub mod load;
 
 use std::{
