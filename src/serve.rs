@@ -115,7 +115,8 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     told.readiness.end_watches().await;
     let until = Instant::now() + settings.drain_max;
     drain(&serving, settings.drain_max, &mut signals).await?;
-    kept.close(until)
+    // Beside this thread: what is kept last waits for tasks of this runtime.
+    blocking(move || kept.close(until)).await
 }
 
 /// The shard, and on disk what it is kept by.
