@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -189,7 +190,7 @@ func TestSidecarAwayNewHuntsGoToGoAndItsOwnWait(t *testing.T) {
 	shard := startShard(t, localshard.Config{Percent: 100})
 	router := dial(t, "tcp:"+shard.Router)
 	createHunt(t, router, "at-the-sidecar")
-	join(t, router, "at-the-sidecar", 1, 1)
+	joined := join(t, router, "at-the-sidecar", 1, 1)
 
 	if err := shard.Sidecar.Kill(); err != nil {
 		t.Fatal(err)
@@ -204,8 +205,30 @@ func TestSidecarAwayNewHuntsGoToGoAndItsOwnWait(t *testing.T) {
 	}
 	wantUnavailable(t, router, "at-the-sidecar")
 
+	// Back on its data directory, it has the hunt, and the router claims it.
 	restart(t, shard.Sidecar)
-	// It keeps nothing over its process yet: the hunt is not there, and must not begin again empty.
+	var again *pb.Outcome
+	err := localshard.Await(10*time.Second, func() (err error) {
+		again, err = router.Apply(t.Context(), &pb.Command{
+			HuntId: "at-the-sidecar", PlayerId: 1, RequestId: 1, Action: &pb.Command_Join{Join: &pb.Join{}},
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.GetVerdict() != pb.Verdict_VERDICT_DUPLICATE || again.GetSequence() != joined.GetSequence() {
+		t.Errorf("a request that was answered before the crash got %v, want a duplicate of %v", again, joined)
+	}
+
+	// Without its data directory, the hunt is not there, and must not begin again empty.
+	if err := shard.Sidecar.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(shard.Dir, "sidecar")); err != nil {
+		t.Fatal(err)
+	}
+	restart(t, shard.Sidecar)
 	engine := dial(t, shard.SidecarSocket)
 	wantUnavailable(t, router, "at-the-sidecar")
 	if _, err := router.CreateHunt(t.Context(), &pb.CreateHuntRequest{HuntId: "at-the-sidecar", Settings: settings}); err == nil && holds(t, engine, "at-the-sidecar") {
