@@ -14,11 +14,13 @@ use prost::Message as _;
 use serde::Serialize;
 
 use crate::{
-    config::Durability,
     data_dir::{self, DataDir},
     engine::{Hunt, HuntId, Ruleset},
     exit::Exit,
-    journal::{Damage, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store, StoreSettings},
+    journal::{
+        Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store,
+        StoreSettings,
+    },
     pb::{HuntSnapshot, Record, record::Change},
     wire,
 };

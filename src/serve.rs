@@ -14,12 +14,12 @@ use tonic::service::Routes;
 
 use crate::{
     admin,
-    config::Settings,
+    config::{self, Settings},
     data_dir::{self, DataDir},
     edge::{self, Serving, methods::OUR_SERVICES},
     exit::Exit,
     inspect,
-    journal::{Journal as _, Ring, RingBounds, Store, StoreSettings},
+    journal::{self, Journal as _, Ring, RingBounds, Store, StoreSettings},
     pb::{
         self, event_feed_service_server::EventFeedServiceServer,
         ownership_service_server::OwnershipServiceServer,
@@ -248,7 +248,11 @@ fn rulesets(settings: &Settings) -> Result<Rulesets, Exit> {
 
 fn store_settings(settings: &Settings) -> StoreSettings {
     StoreSettings {
-        durability: settings.promise(),
+        durability: match settings.promise() {
+            config::Durability::Sync => journal::Durability::Sync,
+            config::Durability::Interval => journal::Durability::Interval,
+            config::Durability::None => journal::Durability::None,
+        },
         retain_age: settings.retain_age,
         retain_bytes: settings.retain_bytes.0 as u64,
         reserve_bytes: settings.reserve.0 as u64,

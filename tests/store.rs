@@ -8,10 +8,9 @@ use std::{
 };
 
 use player_state::{
-    config::Durability,
     engine::HuntId,
     journal::{
-        Damage, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
+        Damage, Durability, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
         SCAN_RECORDS_MAX, Start, Store, StoreSettings,
     },
 };

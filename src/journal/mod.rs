@@ -98,6 +98,17 @@ pub trait Journal: Send + Sync + 'static {
     fn put_fence(&self, fence: &Fence);
 }
 
+/// What an answer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Its record is synced to disk.
+    Sync,
+    /// Its record is with the system, which is synced every few milliseconds.
+    Interval,
+    /// Nothing.
+    None,
+}
+
 /// Something kept that cannot be read back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the journal is damaged: {what} at {at}")]

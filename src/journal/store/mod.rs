@@ -45,10 +45,10 @@ use tokio::sync::watch;
 
 use self::{index::Index, queue::Queue, state::State};
 use super::{
-    Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
-    Recovery, Room, Rows, Waiting,
+    Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
+    RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting,
 };
-use crate::{config::Durability, engine::HuntId};
+use crate::engine::HuntId;
 
 /// How much fjall gathers in memory before it writes a table. Small, so that the writing of one never stands in
 /// a sync's way for long: at 64 MiB the worst commit took 90 ms, at 4 MiB 15 (docs/decisions/journal.md).

@@ -9,7 +9,7 @@ use std::{
 use fjall::PersistMode;
 
 use super::{Inner, queue::Work};
-use crate::{config::Durability, journal::Place};
+use crate::journal::{Durability, Place};
 
 /// At `interval`, what was answered is durable after so long.
 const INTERVAL: Duration = Duration::from_millis(5);
