@@ -345,7 +345,7 @@ func TestWhileTheSidecarIsAwayItsHuntsAnswerThatTheyAreRecoveringAndAfterTheLimi
 		if !strings.Contains(err.Error(), `hunt "h" is recovering`) || playerstate.FateOf(err) != playerstate.FateNotApplied {
 			t.Error(err)
 		}
-		time.Sleep(b.config.withDefaults().RecoverWithin + keepEvery + time.Millisecond)
+		time.Sleep(b.config.withDefaults().RecoverWithin + 2*keepEvery + time.Millisecond)
 		synctest.Wait()
 		_, err = b.GetHunt(t.Context(), &pb.GetHuntRequest{HuntId: "h"})
 		wantCode(t, err, codes.Unavailable)
