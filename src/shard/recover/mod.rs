@@ -34,7 +34,7 @@ const BATCH_RECORDS: usize = 1024;
 /// Batches that wait for a thread, at most: what is read ahead of it is bounded by them.
 const BATCHES_AHEAD: usize = 4;
 
-/// A record takes about as long to play as so many bytes of a snapshot take to load: measured, for the estimate.
+/// A record takes about as long to play as so many bytes of a snapshot take to load: an estimate, for the estimate of the whole.
 const WORK_A_RECORD: u64 = 70;
 
 type Batch = Vec<(Place, Entry)>;
