@@ -31,7 +31,7 @@ type Hunt struct {
 type Final struct {
 	Standings []Standing `json:"standings"` // the best 100
 	Players   uint32     `json:"players"`   // how many ever joined
-	Sequence  uint64     `json:"sequence"` // the last that the hunt may have
+	Sequence  uint64     `json:"sequence"`  // the last that the hunt may have
 }
 
 // Standing is a player's place at the end.
