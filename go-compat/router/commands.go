@@ -180,5 +180,8 @@ func (r *Router) judge(e *ledger.Entry, a answer) answer {
 // missing is the failure of a call for a hunt that its owner has not got, counted.
 func (r *Router) missing(e *ledger.Entry) *playerstate.Failure {
 	r.metrics.of(e.Owner).missingAnswers.Inc()
+	if e.Owner == ledger.Sidecar && !r.missingNow.has(e.HuntID) {
+		r.recheckSidecar() // it must have restarted
+	}
 	return missing(e)
 }

@@ -57,6 +57,22 @@ func (r *Router) probeOnce(ctx context.Context) {
 	if codeOf(err) == codes.DeadlineExceeded && b.answers.Load() == answers {
 		b.open(fmt.Sprintf("the sidecar answered nothing for %s", stallAfter))
 	}
+	if err == nil {
+		r.noticeRestart(ctx)
+	}
+}
+
+// noticeRestart looks for the sidecar's hunts when another life of it answers than the
+// one that was met last: it may have restarted between two probes, and nobody called.
+func (r *Router) noticeRestart(ctx context.Context) {
+	met := r.incarnation.Load()
+	if met == 0 { // the first round of claims has not met it yet, or it knows no Hello
+		return
+	}
+	resp, err := r.sidecar.hello(ctx, r.greeting())
+	if err == nil && resp.GetEngineIncarnation() != met {
+		r.recheckSidecar()
+	}
 }
 
 // sign is a sign of life: Probe, or where that is not known a read.

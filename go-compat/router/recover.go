@@ -125,11 +125,10 @@ func (c *claimRound) owned() map[string]*ledger.Entry {
 // hello learns which life of the sidecar this is. One that obeys another ledger, or a
 // later router, is not used.
 func (c *claimRound) hello(ctx context.Context) error {
-	meta := c.router.ledger.Meta()
-	c.fence = &pb.Fence{LedgerId: meta.LedgerID, RouterIncarnation: meta.Incarnation}
+	greeting := c.router.greeting()
 	ctx, cancel := context.WithTimeout(ctx, ownershipTime)
 	defer cancel()
-	resp, err := c.router.sidecar.hello(ctx, &pb.HelloRequest{Router: routerName, Fence: c.fence, SchemaHash: playerstate.SchemaHash})
+	resp, err := c.router.sidecar.hello(ctx, greeting)
 	switch codeOf(err) {
 	case codes.OK:
 	case codes.Unimplemented:
@@ -140,7 +139,11 @@ func (c *claimRound) hello(ctx context.Context) error {
 	default: // the codes are grpc's: it did not answer, or could not
 		return err
 	}
-	c.fence.EngineIncarnation = resp.GetEngineIncarnation()
+	c.fence = &pb.Fence{
+		LedgerId:          greeting.GetFence().GetLedgerId(),
+		RouterIncarnation: greeting.GetFence().GetRouterIncarnation(),
+		EngineIncarnation: resp.GetEngineIncarnation(),
+	}
 	c.router.met(resp)
 	return nil
 }
@@ -339,6 +342,16 @@ func (f *firstText) get() string {
 
 // routerName is how the router calls itself in Hello.
 const routerName = "go-compat/router"
+
+// greeting is how the router says who it is.
+func (r *Router) greeting() *pb.HelloRequest {
+	meta := r.ledger.Meta()
+	return &pb.HelloRequest{
+		Router:     routerName,
+		Fence:      &pb.Fence{LedgerId: meta.LedgerID, RouterIncarnation: meta.Incarnation},
+		SchemaHash: playerstate.SchemaHash,
+	}
+}
 
 // stateName is "RECOVERED" of STATE_RECOVERED.
 func stateName(s pb.HuntStatus_State) string { return strings.TrimPrefix(s.String(), "STATE_") }

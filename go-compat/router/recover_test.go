@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc/codes"
 
@@ -300,11 +301,11 @@ func TestAnEpochAboveTheLedgersStopsPlacingAndLeavesTheHunt(t *testing.T) {
 	b := newBench(t, 100)
 	b.mustCreate("h")
 	b.sidecar.Recover()
-	hello, err := b.sidecar.Hello(t.Context(), &pb.HelloRequest{Fence: b.fence()})
+	hello, err := b.sidecar.Hello(t.Context(), b.greeting())
 	if err != nil {
 		t.Fatal(err)
 	}
-	fence := b.fence()
+	fence := b.greeting().GetFence()
 	fence.EngineIncarnation = hello.GetEngineIncarnation()
 	page, err := b.sidecar.ListHunts(t.Context(), &pb.ListHuntsRequest{MaxHunts: 1, WithDigest: true})
 	if err != nil {
@@ -328,10 +329,23 @@ func TestAnEpochAboveTheLedgersStopsPlacingAndLeavesTheHunt(t *testing.T) {
 	}
 }
 
-// fence is how this router says who it is.
-func (b *bench) fence() *pb.Fence {
-	meta := b.ledger.Meta()
-	return &pb.Fence{LedgerId: meta.LedgerID, RouterIncarnation: meta.Incarnation}
+func TestARestartThatNobodyNoticedIsFoundByTheProber(t *testing.T) {
+	inBubble(t, 100, func(t *testing.T, b *bench) {
+		b.mustCreate("kept")
+		b.sidecar.Recover()
+		time.Sleep(probeEvery)
+		synctest.Wait()
+		if got := gaugeOf(t, b, metricClaims); got != 1 {
+			t.Errorf("%v hunts were claimed", got)
+		}
+		b.sidecar.Restart()
+		time.Sleep(probeEvery)
+		synctest.Wait()
+		if got := b.Missing(); len(got) != 1 || got[0].HuntID != "kept" {
+			t.Errorf("missing: %+v", got)
+		}
+		wantState(t, b, circuitbreaker.ClosedState)
+	})
 }
 
 func TestWhileTheSidecarIsAwayItsHuntsAnswerThatTheyAreRecoveringAndAfterTheLimitThatTheyStillAre(t *testing.T) {

@@ -61,6 +61,16 @@ func (r *Router) Status() Status {
 	return s
 }
 
+// HuntsOf is how many hunts an engine has, running or being created.
+func (s Status) HuntsOf(owner ledger.Owner) int {
+	for _, engine := range s.Engines {
+		if engine.Engine == owner {
+			return engine.Hunts
+		}
+	}
+	return 0
+}
+
 // counted names the counts that are not 0.
 func counted(counts []atomic.Uint64, name func(int32) string) map[string]uint64 {
 	named := map[string]uint64{}

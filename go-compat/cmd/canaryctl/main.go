@@ -71,6 +71,7 @@ func newRoot() *cobra.Command {
 	s := &settings{}
 	root := &cobra.Command{
 		Use:           "canaryctl",
+		Version:       program.Version(),
 		Short:         "Looks at the router of a shard, and decides about hunts that it cannot serve",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -1,6 +1,7 @@
 // Package demo plays the story on this machine: a shard of real processes, a
-// crowd of bots, the percentage raised and lowered under load, and an audit that
-// holds what the bots were answered against what the aggregator counted.
+// crowd of bots, the percentage raised and lowered under load, the sidecar killed in
+// the midst of it, and an audit that holds what the bots were answered against what the
+// aggregator counted.
 package demo
 
 import (
@@ -12,8 +13,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"treasurehunt.example/go-compat/router/ledger"
 	"treasurehunt.example/go-compat/rulesets"
 	"treasurehunt.example/go-compat/services/audit"
+	"treasurehunt.example/go-compat/services/canary"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 
@@ -34,6 +37,7 @@ type Config struct {
 type Phase struct {
 	Percent float64
 	For     time.Duration
+	Crash   bool // half way through it the sidecar is killed, and started again
 }
 
 // The demo's hunts: small and crowded, so that every power-up finds somebody.
@@ -43,15 +47,16 @@ const (
 	endSlack    = 10 * time.Second // beyond a hunt's length, for the running ones to end once no new ones begin
 	settleLimit = 20 * time.Second // for the aggregator to have read everything
 	stopLimit   = 10 * time.Second
+	claimLimit  = 20 * time.Second // for a sidecar that was killed to be back, with all of its hunts
 )
 
 // StoryPhases is the whole way up and down again.
 func StoryPhases() []Phase {
 	return []Phase{
-		{0, 10 * time.Second},
-		{25, 15 * time.Second},
-		{100, 18 * time.Second},
-		{0, 12 * time.Second},
+		{Percent: 0, For: 10 * time.Second},
+		{Percent: 25, For: 15 * time.Second},
+		{Percent: 100, For: 18 * time.Second, Crash: true},
+		{Percent: 0, For: 12 * time.Second},
 	}
 }
 
@@ -142,7 +147,7 @@ func (d *demo) play(ctx context.Context) (err error) {
 		if err := d.shard.SetPercent(phase.Percent); err != nil {
 			return err
 		}
-		if err := d.watch(ctx, shown, fmt.Sprintf("flag at %g %% of new hunts, for %s", phase.Percent, phase.For), phase.For, false); err != nil {
+		if err := d.playPhase(ctx, shown, phase); err != nil {
 			return err
 		}
 	}
@@ -156,6 +161,46 @@ func (d *demo) play(ctx context.Context) (err error) {
 		return err
 	}
 	return <-stopped
+}
+
+func (d *demo) playPhase(ctx context.Context, shown *table, phase Phase) error {
+	headline := fmt.Sprintf("flag at %g %% of new hunts, for %s", phase.Percent, phase.For)
+	if !phase.Crash {
+		return d.watch(ctx, shown, headline, phase.For, false)
+	}
+	if err := d.watch(ctx, shown, headline, phase.For/2, false); err != nil {
+		return err
+	}
+	if err := d.crash(ctx); err != nil {
+		return err
+	}
+	return d.watch(ctx, shown, headline+", the sidecar killed once and back", phase.For/2, false)
+}
+
+// crash kills the sidecar as a machine would, starts it again on the same data, and
+// waits until the router has claimed its hunts.
+func (d *demo) crash(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, claimLimit)
+	defer cancel()
+	router := canary.Client{Base: "http://" + d.shard.Matchmaker.Admin}
+	before, err := router.Status(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := d.shard.Sidecar.Kill(); err != nil {
+		return err
+	}
+	if err := d.shard.Sidecar.Restart(ctx); err != nil {
+		return err
+	}
+	ready := time.Since(began)
+	if err := d.shard.AwaitClaims(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.Out, "\nthe sidecar was killed (SIGKILL) with %d hunts: ready again after %s, its hunts claimed and new ones placed after %s\n\n",
+		before.HuntsOf(ledger.Sidecar), ready.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	return nil
 }
 
 // watch draws the table once a second, or now and then where it cannot be
@@ -204,13 +249,14 @@ look around:
   curl -s http://%[1]s/v1/feeds                        # how far it has read both feeds
   curl -s http://%[2]s/v1/hunts                        # the matchmaker
   curl -s http://%[3]s/metrics | grep ^router_         # the router: shares, breaker, latencies
+  %[8]s status --admin %[3]s                     # the same at a glance
   curl -s http://%[4]s/metrics | grep ^player_state_   # the sidecar
   grpcurl -plaintext %[5]s list                        # the sidecar's services; `+"`make tools`"+` puts grpcurl into .tools/bin
   %[6]s   # the flag: change the number, and new hunts follow
   %[7]s   # a ruleset: change it, and new hunts of both engines follow
 
 `, d.shard.AggregatorHTTP, d.shard.MatchmakerHTTP, d.shard.Matchmaker.Admin, d.shard.Sidecar.Admin, d.shard.SidecarAddr, d.shard.FlagFile(),
-		filepath.Join(rulesDir(d.Config), "frenzy.toml"))
+		filepath.Join(rulesDir(d.Config), "frenzy.toml"), filepath.Join(d.BinDir, "canaryctl"))
 }
 
 // linger leaves the shard running until ctx is over, if that was asked for.

@@ -18,7 +18,7 @@ func TestDemoEndsCleanWithoutATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"flag at 100 % of new hunts", "audit: CLEAN", "lost 0, doubled 0", "grpcurl"} {
+	for _, want := range []string{"flag at 100 % of new hunts", "the sidecar was killed (SIGKILL)", "audit: CLEAN", "lost 0, doubled 0", "grpcurl"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the demo does not say %q:\n%s", want, out)
 		}

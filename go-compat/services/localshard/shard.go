@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"treasurehunt.example/go-compat/services/canary"
 )
 
 // Config says what to run, and where.
@@ -99,7 +101,7 @@ func (s *Shard) starts(config Config) []func(context.Context, Config) error {
 func (s *Shard) startSidecar(ctx context.Context, config Config) (err error) {
 	s.Sidecar, err = Run(ctx, config, "player-state", "serve",
 		"--listen", s.SidecarSocket, "--listen", "tcp:"+s.SidecarAddr,
-		"--data-dir", filepath.Join(config.Dir, "sidecar"))
+		"--data-dir", s.sidecarData())
 	return err
 }
 
@@ -109,7 +111,7 @@ func (s *Shard) startMatchmaker(ctx context.Context, config Config) (err error) 
 	}
 	if !config.LegacyOnly {
 		args = append(args,
-			"--sidecar", s.SidecarSocket, "--sidecar-data-dir", filepath.Join(config.Dir, "sidecar"),
+			"--sidecar", s.SidecarSocket, "--sidecar-data-dir", s.sidecarData(),
 			"--flag-file", s.flagFile, "--ledger", filepath.Join(config.Dir, "ledger.db"))
 	}
 	s.Matchmaker, err = Run(ctx, config, "matchmaker", args...)
@@ -193,8 +195,32 @@ func (s *Shard) WriteFlagFile(text []byte) error {
 	return os.Rename(draft, s.flagFile)
 }
 
+func (s *Shard) sidecarData() string { return filepath.Join(s.Dir, "sidecar") }
+
+// WipeSidecarData is a disk that was lost. The sidecar has to be down.
+func (s *Shard) WipeSidecarData() error { return os.RemoveAll(s.sidecarData()) }
+
 // FlagFile is the path of the flag file.
 func (s *Shard) FlagFile() string { return s.flagFile }
+
+// AwaitClaims returns when the router has the sidecar's hunts back, and places new ones
+// there again, or says within ctx why not.
+func (s *Shard) AwaitClaims(ctx context.Context) error {
+	router := canary.Client{Base: "http://" + s.Matchmaker.Admin}
+	deadline, _ := ctx.Deadline()
+	return Await(time.Until(deadline), func() error {
+		status, err := router.Status(ctx)
+		switch {
+		case err != nil:
+			return err
+		case status.MissingHunts > 0:
+			return fmt.Errorf("%d hunts are not at their owner", status.MissingHunts)
+		case status.Breaker != "closed" || status.RecoveringMs > 0:
+			return fmt.Errorf("the breaker is %s (%s), the hunts have waited for %d ms", status.Breaker, status.BreakerCause, status.RecoveringMs)
+		}
+		return nil
+	})
+}
 
 // Stop ends the shard in order: first who calls, then who is called.
 func (s *Shard) Stop(ctx context.Context) error {

@@ -15,8 +15,8 @@ import (
 // -ldflags "-X treasurehunt.example/go-compat/services/program.release=1.2.3".
 var release string
 
-// version is the release, or what the build knows of its source.
-func version() string {
+// Version is the release, or what the build knows of its source.
+func Version() string {
 	if release != "" {
 		return release
 	}
@@ -59,6 +59,6 @@ func (p *Process) version(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	// The client is gone if this fails; there is nobody to tell.
 	_ = json.NewEncoder(w).Encode(map[string]string{
-		"program": p.name, "version": version(), "go": runtime.Version(),
+		"program": p.name, "version": Version(), "go": runtime.Version(),
 	})
 }

@@ -33,7 +33,7 @@ func (p Program) live(ctx context.Context, common common, warnings []string, std
 	}
 	defer stopAdmin()
 
-	log.Info("starting", "program", p.Name, "version", version())
+	log.Info("starting", "program", p.Name, "version", Version())
 	err = p.work(ctx, process)
 	if err == nil {
 		log.Info("stopped")

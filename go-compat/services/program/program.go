@@ -79,7 +79,7 @@ func (p Program) command(stderr io.Writer) *cobra.Command {
 		Use:           p.Name,
 		Short:         p.Short,
 		Long:          p.Long,
-		Version:       version(),
+		Version:       Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

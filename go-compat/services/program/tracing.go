@@ -32,7 +32,7 @@ func startTracing(ctx context.Context, name string, log *slog.Logger) (stop func
 		return nil, Exit(ExitSettings, "the trace exporter that OTEL_EXPORTER_OTLP_ENDPOINT asks for: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithAttributes(
-		semconv.ServiceName(name), semconv.ServiceVersion(version())), resource.WithFromEnv())
+		semconv.ServiceName(name), semconv.ServiceVersion(Version())), resource.WithFromEnv())
 	if err != nil {
 		return nil, Exit(ExitSettings, "what OTEL_RESOURCE_ATTRIBUTES says: %w", err)
 	}

@@ -345,6 +345,35 @@ func TestAForkIsAnAlarmAndNeverASilentMiscount(t *testing.T) {
 	}
 }
 
+// An owner that restarts goes on at a higher epoch with all its hunts, those that have
+// ended too: its record is counted, and no gap, no fork and no disagreement.
+func TestAnOwnersRestartIsCountedAndNoAlarm(t *testing.T) {
+	hunt := testfeed.Play(t, 17, 300)
+	middle := len(hunt.Records) / 2
+	changed := func(epoch uint64) *pb.Record {
+		return &pb.Record{HuntId: hunt.ID, Epoch: epoch, Change: &pb.Record_OwnerChanged{OwnerChanged: &pb.OwnerChanged{Owner: "sidecar"}}}
+	}
+	records := slices.Concat(hunt.Records[:middle], []*pb.Record{changed(5)}, hunt.Records[middle:], []*pb.Record{changed(9), changed(12)})
+	epoch := uint64(1)
+	for i, record := range records {
+		record = proto.CloneOf(record)
+		epoch = max(epoch, record.GetEpoch())
+		record.Epoch, record.Sequence = epoch, uint64(i+1)
+		records[i] = record
+	}
+	m := newMemory()
+	page := count(t, m, records)
+	if got := m.hunts[hunt.ID]; page.Records != uint64(len(records)) || got.Epoch != 12 || got.Final == nil || got.Disagrees || !got.Whole() {
+		t.Errorf("%d counted, %+v", page.Records, got)
+	}
+	late := proto.CloneOf(records[middle-1])
+	late.Epoch, late.Sequence = 12, uint64(len(records)+1)
+	count(t, m, []*pb.Record{late}, tally.Disagreement)
+	if !m.hunts[hunt.ID].Disagrees {
+		t.Error("a command after the end is taken for normal")
+	}
+}
+
 func TestWrongRecordsAreAlarmsAndSpoilNoOthers(t *testing.T) {
 	applied := func(sequence uint64, cmd *pb.Command, outcome *pb.Outcome) *pb.Record {
 		return &pb.Record{HuntId: "h", Epoch: 1, Sequence: sequence, Change: &pb.Record_Applied{Applied: &pb.Applied{Command: cmd, Outcome: outcome}}}

@@ -27,11 +27,11 @@ type Hunt struct {
 	Disagrees bool
 }
 
-// Final is how a hunt ended, by its last record.
+// Final is how a hunt ended, by its last record but for later changes of owner.
 type Final struct {
 	Standings []Standing `json:"standings"` // the best 100
 	Players   uint32     `json:"players"`   // how many ever joined
-	Sequence  uint64     `json:"sequence"`
+	Sequence  uint64     `json:"sequence"`  // the last that the hunt may have
 }
 
 // Standing is a player's place at the end.
