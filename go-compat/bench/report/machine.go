@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -86,22 +86,12 @@ func loadAverage() string {
 	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
 
-// commit is what this program was built from.
+// commit is what stands in the working directory. The bench and the programs that it
+// runs are built from there, by make bench.
 func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	text, err := exec.Command("git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=, changed since").Output()
+	if err != nil {
 		return "unknown"
 	}
-	settings := make(map[string]string)
-	for _, setting := range info.Settings {
-		settings[setting.Key] = setting.Value
-	}
-	switch revision := settings["vcs.revision"]; {
-	case revision == "":
-		return "unknown"
-	case settings["vcs.modified"] == "true":
-		return revision + ", changed since"
-	default:
-		return revision
-	}
+	return strings.TrimSpace(string(text))
 }
