@@ -110,6 +110,10 @@ func TestRedisChecksWhatTheSidecarChecks(t *testing.T) {
 			}
 			expect("a dig", outcome, applied(sequence, &pb.PlayerSummary{X: x, Y: y, Score: score, Version: player.GetVersion() + 1}))
 			player, dug = outcome.GetPlayer(), true
+			request++
+			again := command(request)
+			again.Action = cmd.GetAction()
+			expect("a dig where it was dug", send(again), rejected(pb.Rejection_REJECTION_NOTHING_HERE, player))
 		default:
 			expect("a dig in vain", outcome, rejected(pb.Rejection_REJECTION_NOTHING_HERE, player))
 			missed = true

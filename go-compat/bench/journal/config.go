@@ -35,5 +35,5 @@ const (
 // How Redis' client sends: the fastest of what was tried (docs/benchmarks.md).
 const (
 	redisConnections = 2 // as a power of two
-	redisFlushDelay  = 0
+	redisFlushDelay  = time.Millisecond
 )

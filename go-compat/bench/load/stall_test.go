@@ -23,7 +23,7 @@ func TestSilenceIsTimeInWhichAnswersAreDue(t *testing.T) {
 		{"answers of others break it", []event{{'d', 0}, {'d', 0}, {'a', 8}, {'a', 20}}, 12},
 		{"a slow answer among quick ones is none", []event{{'d', 0}, {'d', 1}, {'a', 2}, {'d', 3}, {'a', 4}, {'a', 6}}, 2},
 		{"it begins with the first that is due", []event{{'d', 0}, {'d', 50}, {'d', 90}, {'a', 100}, {'a', 100}, {'a', 100}}, 100},
-		{"what was due before the last answer waits since that", []event{{'d', 0}, {'a', 10}, {'d', 5}, {'a', 12}}, 10},
+		{"what was due before the last answer waits since that", []event{{'d', 10}, {'a', 11}, {'d', 5}, {'a', 20}}, 9},
 		{"an error does not end it", []event{{'d', 0}, {'d', 0}, {'f', 40}, {'a', 70}}, 70},
 		{"an error may be all that comes", []event{{'d', 0}, {'f', 40}}, 40},
 	} {
