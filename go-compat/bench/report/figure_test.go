@@ -92,3 +92,25 @@ func TestTheTableStandsBetweenItsMarksAndNowhereElse(t *testing.T) {
 		t.Error("a document without a place for it took the table")
 	}
 }
+
+// TestTheDocumentShowsTheReportBesideIt is for who edits one and not the other.
+func TestTheDocumentShowsTheReportBesideIt(t *testing.T) {
+	const docs = "../../../docs/"
+	text, err := os.ReadFile(docs + "benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "Not measured yet on a machine that was left alone.\n"
+	if _, err := os.Stat(docs + "benchmarks.json"); err == nil {
+		r, err := ReadFile(docs + "benchmarks.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err = r.Table(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(string(text), tableBegin+want+tableEnd) {
+		t.Error("the table of docs/benchmarks.md is not that of docs/benchmarks.json: bin/bench table docs/benchmarks.json docs/benchmarks.md")
+	}
+}

@@ -18,10 +18,10 @@ var table = template.Must(template.New("table").Funcs(template.FuncMap{
 	"join":      func(words []string) string { return strings.Join(words, " ") },
 }).Parse(tableText))
 
-// The lines of a document between which the table stands.
+// The marks in a document between which the table stands.
 const (
-	tableBegin = "<!-- from here on written by bench table -->\n"
-	tableEnd   = "<!-- to here -->\n"
+	tableBegin = "<!-- begin bench -->\n"
+	tableEnd   = "<!-- end bench -->\n"
 )
 
 // Table is the report as a part of a document.
@@ -42,7 +42,7 @@ func (r *Report) WriteTable(path string) error {
 	before, rest, begun := strings.Cut(string(text), tableBegin)
 	_, after, ended := strings.Cut(rest, tableEnd)
 	if !begun || !ended {
-		return fmt.Errorf("%s has no place for the table: the lines %q and %q", path, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+		return fmt.Errorf("%s has no place for the table: it wants the lines %q and %q", path, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
 	}
 	made, err := r.Table()
 	if err != nil {

@@ -40,7 +40,13 @@ func main() {
 			program.Duration(&s.OpenLengthMax, "open-length-max", 5*time.Minute,
 				"how long it lasts at most, if the journal is not rotated often enough before", program.Between(time.Second, time.Hour)),
 			program.Uint64(&s.Seed, "seed", 1, "what arrivals and steps come from"),
-			program.Bool(&s.short, "short", false, "turns of a second and 20 s of open loop: for a look, not to be quoted"),
+			program.Bool(&s.short, "short", false, "turns of a second and 20 s of open loop, whatever else is set: for a look, not to be quoted"),
+		},
+		Check: func() error {
+			if s.OpenLengthMax < s.OpenLength {
+				return fmt.Errorf("open-length-max is %s, and must be open-length, %s, at least", s.OpenLengthMax, s.OpenLength)
+			}
+			return nil
 		},
 		Run: func(ctx context.Context, p *program.Process) error {
 			p.Ready.Started()
