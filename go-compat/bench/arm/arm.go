@@ -36,18 +36,19 @@ type Running struct {
 
 	process *localshard.Process
 	close   func(context.Context) error // the client
+	stopped bool
 }
 
 // Stop ends the client, then the server, and says so if the server did not end well.
+// A second Stop does nothing.
 func (r *Running) Stop() error {
-	if r.process == nil {
+	if r.stopped {
 		return nil
 	}
+	r.stopped = true
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
-	err := errors.Join(r.close(ctx), r.process.Stop(ctx))
-	r.process = nil
-	return err
+	return errors.Join(r.close(ctx), r.process.Stop(ctx))
 }
 
 // With starts an arm in a new directory of its name under dir, lets do work with it,
@@ -67,7 +68,11 @@ func With(ctx context.Context, arm Arm, dir string, do func(*Running) error) err
 	if err != nil {
 		return fmt.Errorf("start %s: %w", arm.Name(), err)
 	}
-	if err := errors.Join(do(running), running.Stop()); err != nil {
+	err = do(running)
+	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
+		return errors.Join(err, running.process.Kill(), os.RemoveAll(own))
+	}
+	if err := errors.Join(err, running.Stop()); err != nil {
 		return fmt.Errorf("%s (its logs are kept in %s): %w", arm.Name(), filepath.Join(own, "logs"), err)
 	}
 	return os.RemoveAll(own)

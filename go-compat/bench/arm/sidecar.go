@@ -23,7 +23,11 @@ func (s Sidecar) Name() string { return s.Durability }
 
 // Version implements [Arm].
 func (s Sidecar) Version() (string, error) {
-	return versionOf(filepath.Join(s.BinDir, "player-state"))
+	version, err := versionOf(filepath.Join(s.BinDir, "player-state"))
+	if err != nil {
+		return "", fmt.Errorf("%w: build it with `make build`", err)
+	}
+	return version, nil
 }
 
 // Start implements [Arm].
@@ -44,7 +48,7 @@ func (s Sidecar) Start(ctx context.Context, dir string) (*Running, error) {
 func versionOf(program string) (string, error) {
 	text, err := exec.Command(program, "--version").Output()
 	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", program, err)
+		return "", fmt.Errorf("ask %s for its version: %w", program, err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSpace(first), nil
