@@ -10,13 +10,13 @@ local UNKNOWN_HUNT, REQUEST_TOO_OLD = 1, 7
 local request, action = tonumber(ARGV[1]), ARGV[2]
 local hunt = redis.call('HMGET', KEYS[2], 'width', 'height', 'ends')
 if not hunt[1] then return {REFUSED, UNKNOWN_HUNT, 0, 0, 0, 0, 0} end
-local player = redis.call('HMGET', KEYS[1], 'x', 'y', 'score', 'version', 'seen')
-local x, y = tonumber(player[1] or 0), tonumber(player[2] or 0)
-local score, version = tonumber(player[3] or 0), tonumber(player[4] or 0)
 
--- The 4 largest request ids, ascending, each with the sequence at which it was applied.
-local seen = {0, 0, 0, 0, 0, 0, 0, 0}
-if player[5] then seen = {struct.unpack('dddddddd', player[5])} end
+-- The player: the 4 largest request ids, ascending, each with the sequence at which it was applied; then place,
+-- score and version. One packed value is faster than a hash of its fields.
+local PLAYER = 'ddddddddI2I2I8I4'
+local player = redis.call('GET', KEYS[1])
+local seen = player and {struct.unpack(PLAYER, player)} or {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+local x, y, score, version = seen[9], seen[10], seen[11], seen[12]
 for i = 1, 7, 2 do
   if seen[i] == request then return {DUPLICATE, 0, seen[i + 1], x, y, score, version} end
 end
@@ -26,7 +26,7 @@ local function rejected(reason) return {REJECTED, reason, 0, x, y, score, versio
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)
 if at >= tonumber(hunt[3]) then return rejected(HUNT_ENDED) end
-if not player[1] and action ~= 'join' then return rejected(NOT_JOINED) end
+if not player and action ~= 'join' then return rejected(NOT_JOINED) end
 
 local dug = 0
 if action == 'join' then
@@ -50,7 +50,7 @@ local i = 7
 while i > 1 and seen[i] > request do i = i - 2 end
 for j = 1, i - 2, 2 do seen[j], seen[j + 1] = seen[j + 2], seen[j + 3] end
 seen[i], seen[i + 1] = request, sequence
-redis.call('HSET', KEYS[1], 'x', x, 'y', y, 'score', score, 'version', version,
-  'seen', struct.pack('dddddddd', unpack(seen, 1, 8)))
+redis.call('SET', KEYS[1], struct.pack(PLAYER, seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7], seen[8],
+  x, y, score, version))
 redis.call('XADD', KEYS[4], sequence .. '-0', 'c', ARGV[5], 'o', struct.pack('>I8I2I2I8I4I2', at, x, y, score, version, dug))
 return {APPLIED, 0, sequence, x, y, score, version}

@@ -14,13 +14,17 @@ import (
 )
 
 // diskBytes is what a directory takes on disk, as du(1) has it: room that a file set
-// aside and did not use is not counted.
-func diskBytes(dir string) (bytes int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+// aside and did not use is not counted. wal is the part of the write-ahead files.
+func diskBytes(dir string) (bytes, wal int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil {
 			var info fs.FileInfo
 			if info, err = entry.Info(); err == nil {
-				bytes += info.Sys().(*syscall.Stat_t).Blocks * 512
+				took := info.Sys().(*syscall.Stat_t).Blocks * 512
+				bytes += took
+				if filepath.Ext(path) == walExtension {
+					wal += took
+				}
 			}
 		}
 		if errors.Is(err, fs.ErrNotExist) { // merged into another since the directory was read
@@ -28,31 +32,30 @@ func diskBytes(dir string) (bytes int64, err error) {
 		}
 		return err
 	})
-	return bytes, err
+	return bytes, wal, err
 }
 
-// settled waits until a directory's size stays as it is.
-func settled(ctx context.Context, dir string) (int64, error) {
+// settled waits until a directory's size stays as it is, and then answers as diskBytes.
+func settled(ctx context.Context, dir string) (bytes, wal int64, err error) {
 	limit := time.Now().Add(settleLimit)
 	last, since := int64(-1), time.Now()
 	for {
-		bytes, err := diskBytes(dir)
-		if err != nil {
-			return 0, err
+		if bytes, wal, err = diskBytes(dir); err != nil {
+			return 0, 0, err
 		}
 		now := time.Now()
 		if bytes != last {
 			last, since = bytes, now
 		}
 		if now.Sub(since) >= settleQuiet {
-			return bytes, nil
+			return bytes, wal, nil
 		}
 		if now.After(limit) {
-			return 0, fmt.Errorf("%s still changes its size after %s without a command", dir, settleLimit)
+			return 0, 0, fmt.Errorf("%s still changes its size after %s without a command", dir, settleLimit)
 		}
 		select {
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

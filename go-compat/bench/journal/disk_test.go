@@ -48,7 +48,7 @@ func TestANewFileOfTheJournalIsARotation(t *testing.T) {
 
 func TestRoomThatIsNotUsedIsNotCounted(t *testing.T) {
 	dir := t.TempDir()
-	sparse, err := os.Create(filepath.Join(dir, "set-aside"))
+	sparse, err := os.Create(filepath.Join(dir, "0.jnl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestRoomThatIsNotUsedIsNotCounted(t *testing.T) {
 	if err := sparse.Truncate(1 << 30); err != nil {
 		t.Fatal(err)
 	}
-	empty, err := diskBytes(dir)
+	empty, _, err := diskBytes(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +69,14 @@ func TestRoomThatIsNotUsedIsNotCounted(t *testing.T) {
 	if err := sparse.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	full, err := diskBytes(dir)
+	full, wal, err := diskBytes(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if full-empty < 1<<20 {
 		t.Errorf("a MiB that was written counts as %d bytes", full-empty)
+	}
+	if wal < 1<<20 || wal >= full {
+		t.Errorf("%d of %d bytes are of write-ahead files, and only the directory is not", wal, full)
 	}
 }
