@@ -12,7 +12,7 @@ export PATH := $(TOOLS):$(PATH)
 
 # Fail points are compiled in for tests only; one feature set means one set of artefacts.
 CARGO_TEST := --locked --features failpoints
-GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/tools go-compat/wiretest examples/go
+GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/bench go-compat/tools go-compat/wiretest examples/go
 GO_FILES    = $(shell git ls-files '*.go' ':!go-compat/gen')
 RELEASE    := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 GO_BUILD   := go build -trimpath -ldflags "-X treasurehunt.example/go-compat/services/program.release=$(RELEASE)"
@@ -45,7 +45,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: forget-skipped postgres check-gen lint check-deploy test-rust test-go test-wire test-differential test-examples test-e2e ## Every test that CI runs; installs what is missing.
+test: forget-skipped postgres redis check-gen lint check-deploy test-rust test-go test-wire test-differential test-examples test-e2e ## Every test that CI runs; installs what is missing.
 	@scripts/report-skipped
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
@@ -102,6 +102,29 @@ postgres: ## Install Debian's PostgreSQL, which tests start for themselves.
 test-examples: build-test $(TOOLS)/buf $(TOOLS)/grpcurl ## The callers of examples/ in four languages, docs/adopting.md and the README's Go.
 	$(call step,examples,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 15m ./adopting)
 
+##@ Benches
+
+.PHONY: bench
+bench: build bench-build ## Measure beside peers, each figure beside its goal (docs/benchmarks.md); ARGS="--rounds 9".
+	@$(BIN)/bench $(ARGS)
+
+.PHONY: bench-short
+bench-short: build bench-build ## The same in under two minutes, for a look.
+	@$(BIN)/bench --short $(ARGS)
+
+.PHONY: bench-table
+bench-table: bench-build ## Keep what the last bench found, and write docs/benchmarks.md's table from it.
+	cp .bench/bench.json docs/benchmarks.json
+	$(BIN)/bench table docs/benchmarks.json docs/benchmarks.md
+
+.PHONY: bench-build
+bench-build: redis
+	$(call step,build the bench,cd go-compat/bench && $(GO_BUILD) -o $(BIN)/ ./cmd/...)
+
+.PHONY: redis
+redis: ## Install Debian's redis-server, which the bench starts for itself.
+	@scripts/install-redis
+
 ##@ Builds
 
 .PHONY: build
@@ -117,7 +140,7 @@ build-test: ## The binaries that the end-to-end tests run, fail points compiled 
 .PHONY: clean
 clean: ## Remove what builds and demos leave behind.
 	cargo clean --quiet
-	rm -rf $(BIN) .demo
+	rm -rf $(BIN) .demo .bench
 
 ##@ Schema
 

@@ -48,7 +48,7 @@ func tool(t *testing.T, name string, args ...string) (output string) {
 	return string(written)
 }
 
-// skip does what services/internal/skipped does, which another module cannot import.
+// skip does what go-compat/internal/skipped does, which another module cannot import.
 func skip(t *testing.T, lacks string) {
 	t.Helper()
 	if path := os.Getenv("SKIPPED_FILE"); path != "" {

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"treasurehunt.example/go-compat/internal/skipped"
 	"treasurehunt.example/go-compat/services/internal/shardtest"
-	"treasurehunt.example/go-compat/services/internal/skipped"
 	"treasurehunt.example/go-compat/services/localshard"
 )
 

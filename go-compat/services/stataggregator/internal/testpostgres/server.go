@@ -21,7 +21,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 
-	"treasurehunt.example/go-compat/services/internal/skipped"
+	"treasurehunt.example/go-compat/internal/skipped"
 )
 
 // Locked is the one role that needs a password.

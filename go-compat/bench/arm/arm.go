@@ -1,0 +1,79 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"treasurehunt.example/go-compat/bench/crowd"
+	"treasurehunt.example/go-compat/services/localshard"
+)
+
+// The bounds of a server's life.
+const (
+	startLimit = 20 * time.Second
+	stopLimit  = 30 * time.Second
+)
+
+// Arm is a server that can be started.
+type Arm interface {
+	// Name is what the figures call it.
+	Name() string
+	// Version is what its program says of itself.
+	Version() (string, error)
+	// Start runs it with all that it writes under dir.
+	Start(ctx context.Context, dir string) (*Running, error)
+}
+
+// Running is a server that takes commands.
+type Running struct {
+	Engine crowd.Engine
+	// Data is the directory of what it keeps.
+	Data string
+
+	process *localshard.Process
+	close   func(context.Context) error // the client
+	stopped bool
+}
+
+// Stop ends the client, then the server, and says so if the server did not end well.
+// A second Stop does nothing.
+func (r *Running) Stop() error {
+	if r.stopped {
+		return nil
+	}
+	r.stopped = true
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	return errors.Join(r.close(ctx), r.process.Stop(ctx))
+}
+
+// With starts an arm in a new directory of its name under dir, lets do work with it,
+// and leaves neither the process nor the directory behind. After an error the
+// directory stays, with the server's log.
+func With(ctx context.Context, arm Arm, dir string, do func(*Running) error) error {
+	own := filepath.Join(dir, arm.Name())
+	if err := os.RemoveAll(own); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		return err
+	}
+	starting, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	running, err := arm.Start(starting, own)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", arm.Name(), err)
+	}
+	err = do(running)
+	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
+		return errors.Join(err, running.process.Kill(), os.RemoveAll(own))
+	}
+	if err := errors.Join(err, running.Stop()); err != nil {
+		return fmt.Errorf("%s (its logs are kept in %s): %w", arm.Name(), filepath.Join(own, "logs"), err)
+	}
+	return os.RemoveAll(own)
+}

@@ -1,0 +1,114 @@
+// Bench measures the sidecar beside its peers on this machine, and writes one line a
+// figure, each beside its goal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"treasurehunt.example/go-compat/bench/journal"
+	"treasurehunt.example/go-compat/bench/load"
+	"treasurehunt.example/go-compat/bench/report"
+	"treasurehunt.example/go-compat/services/program"
+)
+
+// settings are those of all suites.
+type settings struct {
+	journal.Config
+	short bool
+	json  string
+}
+
+func main() {
+	var s settings
+	program.Program{
+		Name:  "bench",
+		Short: "Measures the sidecar beside its peers, and writes one line a figure, each beside its goal",
+		Settings: []program.Setting{
+			program.String(&s.BinDir, "bin-dir", "bin", "where player-state is, as built for release", program.Given()),
+			program.String(&s.Dir, "dir", ".bench", "for sockets, logs and data, on a disk", program.Given()),
+			program.String(&s.json, "json", ".bench/bench.json", "where everything is written to, as JSON", program.Given()),
+			program.Int(&s.Rounds, "rounds", 5, "how often every arm has its turn", program.Between(1, 100)),
+			program.Duration(&s.Length, "length", 5*time.Second, "how long a turn is measured", program.Between(100*time.Millisecond, time.Hour)),
+			program.Float64(&s.PerSecond, "open-rate", 10_000, "commands a second of the open loop", program.Between[float64](1, 1_000_000)),
+			program.Duration(&s.OpenLength, "open-length", time.Minute, "how long the open loop lasts at least", program.Between(time.Second, time.Hour)),
+			program.Duration(&s.OpenLengthMax, "open-length-max", 5*time.Minute,
+				"how long it lasts at most, if the journal is not rotated often enough before", program.Between(time.Second, time.Hour)),
+			program.Uint64(&s.Seed, "seed", 1, "what arrivals and steps come from"),
+			program.Bool(&s.short, "short", false, "turns of a second and 20 s of open loop, whatever else is set: for a look, not to be quoted"),
+		},
+		Check: func() error {
+			if s.OpenLengthMax < s.OpenLength {
+				return fmt.Errorf("open-length-max is %s, and must be open-length, %s, at least", s.OpenLengthMax, s.OpenLength)
+			}
+			return nil
+		},
+		Run: func(ctx context.Context, p *program.Process) error {
+			p.Ready.Started()
+			return s.run(ctx, p)
+		},
+		Commands: []*cobra.Command{tableCommand()},
+	}.Main()
+}
+
+func (s *settings) run(ctx context.Context, p *program.Process) error {
+	s.WarmUp = time.Second
+	if s.short {
+		s.WarmUp, s.Length = 500*time.Millisecond, time.Second
+		s.OpenLength, s.OpenLengthMax = 20*time.Second, 20*time.Second
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return err
+	}
+	r, err := report.Start(s.Dir, s.short)
+	if err != nil {
+		return err
+	}
+	if err := loadItself(ctx, s, r); err != nil {
+		return err
+	}
+	if err := journal.Run(ctx, s.Config, r, p.Log); err != nil {
+		return err
+	}
+	r.Finish()
+	return errors.Join(r.WriteLines(os.Stdout), r.WriteFile(s.json))
+}
+
+// loadItself is the open loop against nothing: what the latencies of every suite
+// have from the load alone.
+func loadItself(ctx context.Context, s *settings, r *report.Report) error {
+	echo := make([]load.Send, 1024)
+	for i := range echo {
+		echo[i] = func(context.Context) (load.Kind, error) { return load.Applied, nil }
+	}
+	result, err := load.Open{Seed: s.Seed, PerSecond: s.PerSecond, Length: max(s.Length, time.Second), Window: time.Second, Sends: echo}.Run(ctx)
+	if err != nil {
+		return err
+	}
+	r.Runs = append(r.Runs, report.Run{Suite: "load", Arm: "echo", Round: 1, Result: result})
+	r.Figures = append(r.Figures, report.Figure{
+		Name: "load/late", What: fmt.Sprintf("%.0f/s, open loop, to nobody: 99 of 100 commands were sent within, from when they were to be", s.PerSecond),
+		Value: result.LateMs.P99, Min: result.LateMs.P50, Max: result.LateMs.Max, Unit: "ms", Goal: report.AtMost(1),
+	})
+	return nil
+}
+
+func tableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "table REPORT.json DOCUMENT.md",
+		Short: "Write the table of a report into a document, between its marks",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := report.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			return r.WriteTable(args[1])
+		},
+	}
+}
