@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,13 +15,15 @@ use serde::Serialize;
 
 use crate::{
     data_dir::{self, DataDir},
-    engine::{Hunt, HuntId, Ruleset},
+    engine::HuntId,
     exit::Exit,
     journal::{
         Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store,
         StoreSettings,
     },
-    pb::{HuntSnapshot, Record, record::Change},
+    pb::{Record, record::Change},
+    replay::{KnownRulesets, write_encoded},
+    shard::restore,
     wire,
 };
 
@@ -73,20 +75,13 @@ pub fn export(dir: &Path, hunt: Option<&str>, out: impl Write) -> Result<u64, Ex
     for row in opened.store.all() {
         for (_, entry) in row.map_err(|why| damaged(dir, &why))? {
             if hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt) {
-                write(&mut out, &entry).map_err(unwritten)?;
+                write_encoded(&mut out, &entry.record).map_err(unwritten)?;
                 written += 1;
             }
         }
     }
     out.flush().map_err(unwritten)?;
     Ok(written)
-}
-
-fn write(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
-    let mut length = Vec::new();
-    prost::encoding::encode_varint(entry.record.len() as u64, &mut length);
-    out.write_all(&length)?;
-    out.write_all(&entry.record)
 }
 
 fn unwritten(err: io::Error) -> Exit {
@@ -110,7 +105,7 @@ struct Opened {
 
 impl Opened {
     fn open(dir: &Path) -> Result<Self, Exit> {
-        let journal: PathBuf = data_dir::journal(dir);
+        let journal = data_dir::journal(dir);
         if !journal.is_dir() {
             return Err(Exit::settings(format!("{}: has no journal", dir.display())));
         }
@@ -144,17 +139,12 @@ fn progress(records: u64) -> ProgressBar {
 }
 
 fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
+    let mut rulesets = KnownRulesets::default();
     for kept in hunts {
-        let damage = |what: String| Damage {
+        restore(kept, &mut rulesets).map_err(|why| Damage {
             at: format!("the snapshot of hunt {}", kept.hunt),
-            what,
-        };
-        let message = HuntSnapshot::decode(kept.snapshot.clone());
-        let snapshot = wire::snapshot(message.map_err(|err| damage(err.to_string()))?);
-        let snapshot = snapshot.map_err(|err| damage(err.to_string()))?;
-        let ruleset = Ruleset::parse(&kept.ruleset_hash, &kept.ruleset);
-        let ruleset = ruleset.map_err(|err| damage(err.to_string()))?;
-        Hunt::restore(&snapshot, ruleset.into()).map_err(|err| damage(err.to_string()))?;
+            what: why.to_string(),
+        })?;
     }
     Ok(hunts.len())
 }
@@ -170,19 +160,21 @@ fn check_rows(rows: Rows, bar: &ProgressBar) -> Result<(u64, usize), Damage> {
             records += 1;
             let record = check_record(place, &entry)?;
             let (epoch, sequence) = (record.epoch, record.sequence);
-            if let Some((last_epoch, last_sequence)) =
+            let Some((last_epoch, last_sequence)) =
                 last.insert(entry.hunt.clone(), (epoch, sequence))
-            {
-                let follows = sequence == last_sequence + 1 && epoch >= last_epoch;
-                if !follows && epoch <= last_epoch {
-                    return Err(Damage {
-                        at: format!("place {}", place.0),
-                        what: format!(
-                            "hunt {} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}",
-                            entry.hunt
-                        ),
-                    });
-                }
+            else {
+                continue;
+            };
+            // A higher epoch may begin at any sequence: it voids what it goes back behind.
+            let follows = epoch == last_epoch && sequence == last_sequence + 1;
+            if !follows && epoch <= last_epoch {
+                return Err(Damage {
+                    at: format!("place {}", place.0),
+                    what: format!(
+                        "hunt {} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}",
+                        entry.hunt
+                    ),
+                });
             }
         }
     }

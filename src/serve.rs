@@ -19,7 +19,7 @@ use crate::{
     edge::{self, Serving, methods::OUR_SERVICES},
     exit::Exit,
     inspect,
-    journal::{self, Journal as _, Ring, RingBounds, Store, StoreSettings},
+    journal::{self, Journal as _, Ring, RingBounds, Store, StoreSettings, blocking},
     pb::{
         self, event_feed_service_server::EventFeedServiceServer,
         ownership_service_server::OwnershipServiceServer,
@@ -115,8 +115,13 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     told.readiness.end_watches().await;
     let until = Instant::now() + settings.drain_max;
     drain(&serving, settings.drain_max, &mut signals).await?;
-    // Beside this thread: what is kept last waits for tasks of this runtime.
-    blocking(move || kept.close(until)).await
+    tokio::select! {
+        // Beside this thread: what is kept last waits for tasks of this runtime.
+        closed = blocking(move || kept.close(until)) => closed,
+        name = signals.next() => Err(Exit::runtime(format!(
+            "{name} while the last snapshots were kept: nothing is lost, and the next start plays more records"
+        ))),
+    }
 }
 
 /// The shard, and on disk what it is kept by.
@@ -211,17 +216,6 @@ async fn tell(progress: Progress) {
     loop {
         tokio::time::sleep(TELL_EVERY).await;
         tracing::info!(%progress, "recovering");
-    }
-}
-
-/// Runs what blocks beside this thread, which goes on answering probes.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(err) => match err.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => std::future::pending().await, // the runtime ends
-        },
     }
 }
 

@@ -63,17 +63,23 @@ async fn still(load: &Load) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_failed_answers_nobody_and_ends_the_process_which_then_recovers() {
+    ends_by_itself("commit=60*off->return", "cannot be written").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_whose_writer_panicked_ends_the_process_which_then_recovers() {
+    ends_by_itself("written=60*off->panic", "a thread of the journal panicked").await;
+}
+
+/// The process ends with 1 when the fault is met, and says so; what was answered is kept.
+async fn ends_by_itself(failpoint: &str, says: &str) {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut sidecar = start(dir.path(), "commit=60*off->return").ready();
+    let mut sidecar = start(dir.path(), failpoint).ready();
     let callers = hunts(&sidecar).await;
     let load = Load::begin(&sidecar, callers).await;
     let status = sidecar.ended();
     assert_eq!(status.code(), Some(1), "{}", sidecar.log());
-    assert!(
-        sidecar.log().contains("cannot be written"),
-        "{}",
-        sidecar.log()
-    );
+    assert!(sidecar.log().contains(says), "{}", sidecar.log());
     let callers = load.callers().await;
     let sidecar = start(dir.path(), "").ready();
     audit(&sidecar, &callers).await;

@@ -1,5 +1,7 @@
 //! Where a reader stands. Opaque on the wire: a reader stores the bytes and sends them back.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use super::Place;
 
 const ENCODED_BYTES: usize = 16;
@@ -12,6 +14,13 @@ pub struct Cursor {
     pub incarnation: u64,
     /// The place of the next record to read.
     pub place: Place,
+}
+
+/// A new incarnation, of a journal or of a start. The standard hasher's keys come from the system's randomness:
+/// enough to tell one from another, which is all that an incarnation is for. Never 0, which is none.
+#[must_use]
+pub fn draw_incarnation() -> u64 {
+    RandomState::new().hash_one(0_u8) | 1
 }
 
 impl Cursor {

@@ -24,10 +24,10 @@ use std::{fmt, pin::Pin};
 use prost::bytes::Bytes;
 
 pub use self::{
-    cursor::Cursor,
+    cursor::{Cursor, draw_incarnation},
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
-    store::{Store, StoreSettings},
+    store::{Store, StoreSettings, blocking},
 };
 use crate::engine::HuntId;
 

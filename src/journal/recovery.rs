@@ -1,7 +1,5 @@
 //! What a journal hands back when it is opened again: each hunt's last snapshot, and the records after it.
 
-use std::collections::HashMap;
-
 use prost::bytes::Bytes;
 
 use super::{Damage, Entry, Place};
@@ -46,8 +44,6 @@ pub struct Recovery {
     pub gone: Vec<HuntId>,
     /// Every hunt that has a snapshot. Those without one are created by the rows.
     pub hunts: Vec<KeptHunt>,
-    /// Rulesets by hash: those of the snapshots, for the snapshots.
-    pub rulesets: HashMap<String, Bytes>,
     /// Every record that no snapshot holds, among others that one does: those of a hunt before its `upto`, and
     /// those of hunts that are gone, are to be passed over.
     pub rows: Rows,

@@ -7,8 +7,8 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::{pending, ready},
-    hash::{BuildHasher as _, RandomState},
     mem,
+    ops::RangeInclusive,
 };
 
 use parking_lot::Mutex;
@@ -17,7 +17,7 @@ use tokio::{sync::Notify, task::coop::consume_budget};
 
 use super::{
     Cursor, Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Room, Start, Waiting, scan::Scan,
+    RECORD_BYTES_MAX, Room, Waiting, draw_incarnation, scan::Scan,
 };
 use crate::engine::HuntId;
 
@@ -78,9 +78,7 @@ impl Ring {
             });
         }
         Ok(Self {
-            // The standard hasher's keys come from the system's randomness: enough to tell one start
-            // from another, which is all that an incarnation is for.
-            incarnation: RandomState::new().hash_one(0_u8),
+            incarnation: draw_incarnation(),
             bounds,
             records: Mutex::default(),
             news: Notify::new(),
@@ -99,7 +97,8 @@ impl Ring {
     }
 
     async fn page(&self, query: Query) -> Page {
-        let (start, gap) = self.records.lock().start(self.incarnation, query.from);
+        let kept = self.records.lock().kept();
+        let (start, gap) = query.from.place(self.incarnation, kept);
         let mut scan = Scan::new(&query, start);
         while scan.goes_on() && self.records.lock().scan(&mut scan) {
             // A long scan lets other tasks of its thread run in between.
@@ -221,6 +220,10 @@ impl Records {
         Place(self.first.0 + self.entries.len() as u64)
     }
 
+    fn kept(&self) -> RangeInclusive<Place> {
+        self.first..=self.end()
+    }
+
     fn push(&mut self, entry: Entry, bounds: RingBounds) -> Place {
         let place = self.end();
         self.hunts
@@ -263,20 +266,6 @@ impl Records {
     fn at(&self, place: Place) -> Option<&Entry> {
         let nth = usize::try_from(place.0.checked_sub(self.first.0)?).ok()?;
         self.entries.get(nth)
-    }
-
-    /// Where a reader begins, and whether it misses anything by that.
-    fn start(&self, incarnation: u64, from: Start) -> (Place, bool) {
-        match from {
-            Start::At(cursor)
-                if cursor.incarnation == incarnation
-                    && (self.first..=self.end()).contains(&cursor.place) =>
-            {
-                (cursor.place, false)
-            }
-            Start::At(_) | Start::Unreadable => (self.first, true),
-            Start::Oldest => (self.first, self.first > Place(0)),
-        }
     }
 
     /// Looks at the next slice. False when there is nothing more to look at.

@@ -1,8 +1,10 @@
 //! One reader's way through the records: what it takes, what it passes over, and where it stops.
 
+use std::ops::RangeInclusive;
+
 use prost::bytes::Bytes;
 
-use super::{Entry, Place, Query};
+use super::{Entry, Place, Query, Start};
 
 /// One reader's way through the records.
 pub(super) struct Scan<'a> {
@@ -42,6 +44,22 @@ impl<'a> Scan<'a> {
         self.scanned += 1;
         self.next = self.next.next();
         true
+    }
+}
+
+impl Start {
+    /// Where a reader of the records `kept` begins, and whether it misses anything by that.
+    pub(super) fn place(self, incarnation: u64, kept: RangeInclusive<Place>) -> (Place, bool) {
+        let oldest = *kept.start();
+        match self {
+            Self::At(cursor)
+                if cursor.incarnation == incarnation && kept.contains(&cursor.place) =>
+            {
+                (cursor.place, false)
+            }
+            Self::At(_) | Self::Unreadable => (oldest, true),
+            Self::Oldest => (oldest, oldest > Place(0)),
+        }
     }
 }
 

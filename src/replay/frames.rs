@@ -41,7 +41,15 @@ pub(super) fn read(file: &mut impl BufRead) -> Result<Option<Record>, FrameError
 
 /// Writes one record.
 pub(super) fn write(file: &mut impl Write, record: &Record) -> io::Result<()> {
-    file.write_all(&record.encode_length_delimited_to_vec())
+    write_encoded(file, &record.encode_to_vec())
+}
+
+/// Writes one record that is encoded already.
+pub(crate) fn write_encoded(file: &mut impl Write, record: &[u8]) -> io::Result<()> {
+    let mut length = Vec::with_capacity(LENGTH_BYTES_MAX);
+    prost::encoding::encode_varint(record.len() as u64, &mut length);
+    file.write_all(&length)?;
+    file.write_all(record)
 }
 
 fn read_length(file: &mut impl BufRead) -> Result<Option<usize>, FrameError> {

@@ -19,7 +19,10 @@ use std::{
 use serde::Serialize;
 
 use self::frames::FrameError;
-pub(crate) use self::game::{Game, KnownRulesets, PlayError};
+pub(crate) use self::{
+    frames::write_encoded,
+    game::{Game, KnownRulesets, PlayError},
+};
 use crate::{exit::Exit, pb::Record};
 
 /// The `FILE` that stands for standard input.

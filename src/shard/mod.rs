@@ -32,6 +32,7 @@ use tokio::{
     time::timeout_at,
 };
 
+pub(crate) use self::recover::restore;
 pub use self::{
     checkpoint::Checkpoints,
     claims::ClaimError,

@@ -1,10 +1,6 @@
 //! Which hunts are this engine's: listed, activated, and claimed where no router does it.
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio::time::timeout_at;
 
@@ -13,7 +9,7 @@ use crate::{
     engine::{
         Activated, Activation, HuntId, HuntLock, HuntStatus, NotActivated, NotServed, Quarantined,
     },
-    journal::{APPLIED_BYTES_MAX, NoRoom, Place},
+    journal::{APPLIED_BYTES_MAX, NoRoom, Place, draw_incarnation},
     wire,
 };
 
@@ -34,9 +30,7 @@ impl Identity {
     #[must_use]
     pub fn of_a_process() -> Self {
         Self {
-            // The standard hasher's keys come from the system's randomness: enough to tell one start from
-            // another. Never 0, which is no incarnation.
-            incarnation: RandomState::new().hash_one(0_u8) | 1,
+            incarnation: draw_incarnation(),
             durability: "process",
         }
     }

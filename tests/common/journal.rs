@@ -45,16 +45,12 @@ pub struct Disk {
 impl Disk {
     /// What the next process gets.
     pub fn recovery(&self, engine_incarnation: u64) -> Recovery {
-        let rulesets = self.snapshots.values();
         let rows: Vec<_> = self.records.chunks(3).map(|row| Ok(row.to_vec())).collect();
         Recovery {
             engine_incarnation,
             fence: self.fence.clone(),
             gone: self.gone.clone(),
             hunts: self.snapshots.values().cloned().collect(),
-            rulesets: rulesets
-                .map(|kept| (kept.ruleset_hash.clone(), kept.ruleset.clone()))
-                .collect(),
             rows: Box::new(rows.into_iter()),
             rows_records_max: self.records.len() as u64,
             torn_bytes: 0,
@@ -70,7 +66,7 @@ impl Recording {
     /// Goes on behind what a disk holds.
     pub fn on(disk: &Disk) -> Arc<Self> {
         let bounds = RingBounds {
-            records_max: 100_000,
+            records_max: 10_000,
             bytes_max: 1 << 26,
         };
         let ring = Ring::new(bounds).expect("bounds with room");

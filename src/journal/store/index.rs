@@ -23,25 +23,35 @@ struct Recent {
     spots: Vec<Spot>,
     /// Where recovery would have to begin for this hunt: its first record that no snapshot holds.
     unsnapped: Option<Place>,
-    /// Its last record.
+    /// Its last record that no snapshot held when it was added.
     last: Place,
 }
 
 impl Index {
+    /// Adds what was written from `first` on.
     pub(super) fn add(&self, names: Vec<(HuntId, u64)>, first: Place) {
         let mut hunts = self.hunts.lock();
         for (place, (hunt, sequence)) in (first.0..).map(Place).zip(names) {
-            hunts.entry(hunt).or_default().add(sequence, place, true);
+            let recent = hunts.entry(hunt).or_default();
+            recent.spots.push((sequence, place));
+            recent.leave_unsnapped(place);
         }
     }
 
-    /// The same for a record that was kept before this process began.
-    pub(super) fn add_kept(&self, hunt: &HuntId, sequence: u64, place: Place, unsnapped: bool) {
+    /// Adds a record that was kept before this process began, and that no block has.
+    pub(super) fn add_spot(&self, hunt: &HuntId, sequence: u64, place: Place) {
+        let mut hunts = self.hunts.lock();
+        let recent = hunts.entry(hunt.clone()).or_default();
+        recent.spots.push((sequence, place));
+    }
+
+    /// The same of one that no snapshot holds.
+    pub(super) fn add_unsnapped(&self, hunt: &HuntId, place: Place) {
         let mut hunts = self.hunts.lock();
         hunts
             .entry(hunt.clone())
             .or_default()
-            .add(sequence, place, unsnapped);
+            .leave_unsnapped(place);
     }
 
     /// Where a record is, if it was written lately. The last of its sequence is the one that counts.
@@ -117,11 +127,8 @@ impl Index {
 }
 
 impl Recent {
-    fn add(&mut self, sequence: u64, place: Place, unsnapped: bool) {
-        self.spots.push((sequence, place));
-        if unsnapped {
-            self.unsnapped.get_or_insert(place);
-        }
+    fn leave_unsnapped(&mut self, place: Place) {
+        self.unsnapped.get_or_insert(place);
         self.last = place;
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -22,28 +22,20 @@ const LOOKS_A_ROUND: u32 = 20;
 /// Records in a block of the index: the unit of retention too.
 const BLOCK_RECORDS: u64 = 65_536;
 
-pub(super) fn spawn(inner: &Arc<Inner>) -> JoinHandle<()> {
-    let inner = Arc::clone(inner);
-    let run = move || {
-        let mut looks = 0;
-        while !inner.closing.load(Ordering::Relaxed) && !inner.has_failed() {
-            inner.look_at_room();
-            looks += 1;
-            if looks == LOOKS_A_ROUND {
-                looks = 0;
-                if let Err(err) = inner.round() {
-                    inner.fail(&format!("the journal cannot be kept in order: {err}"));
-                }
+/// Until the journal closes or fails.
+pub(super) fn run(inner: &Arc<Inner>) {
+    let mut looks = 0;
+    while !inner.closing.load(Ordering::Relaxed) && !inner.has_failed() {
+        inner.look_at_room();
+        looks += 1;
+        if looks == LOOKS_A_ROUND {
+            looks = 0;
+            if let Err(err) = inner.round() {
+                inner.fail(&format!("the journal cannot be kept in order: {err}"));
             }
-            thread::park_timeout(LOOK_EVERY);
         }
-    };
-    let thread = thread::Builder::new().name("journal-keeper".to_owned());
-    #[expect(
-        clippy::expect_used,
-        reason = "a process that cannot begin a thread cannot serve"
-    )]
-    thread.spawn(run).expect("a thread for the journal")
+        thread::park_timeout(LOOK_EVERY);
+    }
 }
 
 impl Inner {
@@ -68,6 +60,10 @@ impl Inner {
     }
 
     fn round(&self) -> fjall::Result<()> {
+        // Until then the index does not know yet what recovery begins from.
+        if !self.recovered.load(Ordering::Acquire) {
+            return Ok(());
+        }
         self.close_block()?;
         let durable = *self.durable.borrow();
         let start = self.index.recovery_start().unwrap_or(durable);
@@ -124,4 +120,97 @@ impl Inner {
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::bytes::Bytes;
+
+    use super::super::{Store, StoreSettings};
+    use super::*;
+    use crate::{
+        engine::HuntId,
+        journal::{Durability, Entry, Journal as _, Recovery},
+    };
+
+    fn open(dir: &std::path::Path) -> (Store, Recovery) {
+        let settings = StoreSettings {
+            durability: Durability::Sync,
+            retain_age: Duration::from_hours(1),
+            retain_bytes: u64::MAX,
+            reserve_bytes: 0,
+            gone_ids_max: 1,
+        };
+        Store::open(dir, settings).expect("a whole journal")
+    }
+
+    fn hunt() -> HuntId {
+        HuntId::parse("h").expect("an id")
+    }
+
+    /// Appends records of one hunt up to `last`, and waits until they are durable.
+    async fn fill(store: &Store, sequences: std::ops::RangeInclusive<u64>) {
+        for sequence in sequences {
+            let room = store.reserve(8).expect("room");
+            let record = Bytes::copy_from_slice(&sequence.to_le_bytes());
+            store.append(
+                room,
+                Entry {
+                    hunt: hunt(),
+                    sequence,
+                    is_move: false,
+                    record,
+                },
+            );
+        }
+        store.durable(Place(store.end().0 - 1)).await;
+    }
+
+    /// Reads a recovery to its end, and counts.
+    fn records(recovery: Recovery) -> u64 {
+        let rows: Result<Vec<_>, _> = recovery.rows.collect();
+        rows.expect("whole rows").concat().len() as u64
+    }
+
+    /// Who looks at a journal may be slow, or be killed at it: what recovery needs is not known until it is read.
+    #[tokio::test]
+    async fn a_round_before_the_recovery_is_read_moves_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (store, _) = open(dir.path());
+        fill(&store, 1..=BLOCK_RECORDS).await;
+        store.inner.round().expect("a round");
+        drop(store);
+
+        let (store, recovery) = open(dir.path());
+        store.inner.round().expect("a round");
+        drop(recovery);
+        drop(store);
+
+        let (_store, recovery) = open(dir.path());
+        assert_eq!(records(recovery), BLOCK_RECORDS);
+    }
+
+    /// Recovery reads records that a block has already: each is in one part of the index.
+    #[tokio::test]
+    async fn a_block_that_is_closed_after_a_restart_is_read_like_any_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (store, _) = open(dir.path());
+        fill(&store, 1..=BLOCK_RECORDS).await;
+        store.inner.round().expect("a round");
+        drop(store);
+
+        let (store, recovery) = open(dir.path());
+        assert_eq!(records(recovery), BLOCK_RECORDS);
+        fill(&store, BLOCK_RECORDS + 1..=2 * BLOCK_RECORDS).await;
+        store.inner.round().expect("a round");
+        assert_eq!(store.inner.blocks.lock().len(), 2);
+        for sequence in [1, BLOCK_RECORDS, BLOCK_RECORDS + 1, 2 * BLOCK_RECORDS] {
+            let record = store.get(&hunt(), sequence).await.expect("a whole journal");
+            assert_eq!(
+                record.as_deref(),
+                Some(&sequence.to_le_bytes()[..]),
+                "{sequence}"
+            );
+        }
+    }
 }

@@ -24,14 +24,13 @@ mod writer;
 use std::{
     fmt::Display,
     fs,
-    hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -46,7 +45,7 @@ use tokio::sync::watch;
 use self::{index::Index, queue::Queue, state::State};
 use super::{
     Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting,
+    RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
 };
 use crate::engine::HuntId;
 
@@ -102,6 +101,8 @@ struct Inner {
     failure: watch::Sender<Option<String>>,
     /// The disk has less left than the reserve.
     full: AtomicBool,
+    /// The recovery was read to its end: the index knows what the next one has to begin from.
+    recovered: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -124,7 +125,7 @@ impl Store {
         let state = State::open(&state_dir)?;
         let database = open(&records_dir)?;
         let records = records(&database).map_err(storage(&records_dir))?;
-        let incarnation = state.incarnation(|| RandomState::new().hash_one(0_u8))?;
+        let incarnation = state.incarnation()?;
         state.sync().map_err(storage(&state_dir))?;
 
         let (floor, end) = read::bounds(&records, &records_dir)?;
@@ -144,12 +145,16 @@ impl Store {
             synced: watch::Sender::new(0),
             failure: watch::Sender::new(None),
             full: AtomicBool::new(false),
+            recovered: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
         let recovery = inner.recovery(end, torn_bytes)?;
         inner.look_at_room();
         let store = Self {
-            threads: parking_lot::Mutex::new(vec![writer::spawn(&inner), keeper::spawn(&inner)]),
+            threads: parking_lot::Mutex::new(vec![
+                spawn(&inner, "journal", writer::run),
+                spawn(&inner, "journal-keeper", keeper::run),
+            ]),
             inner,
         };
         Ok((store, recovery))
@@ -239,12 +244,12 @@ impl Journal for Store {
 
     fn read(&self, query: Query) -> Waiting<'_, Result<Page, Damage>> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(on_disk(move || inner.page(&query)))
+        Box::pin(blocking(move || inner.page(&query)))
     }
 
     fn get(&self, hunt: &HuntId, sequence: u64) -> Waiting<'_, Result<Option<Bytes>, Damage>> {
         let (inner, hunt) = (Arc::clone(&self.inner), hunt.clone());
-        Box::pin(on_disk(move || inner.get(&hunt, sequence)))
+        Box::pin(blocking(move || inner.get(&hunt, sequence)))
     }
 
     fn kept(&self) -> Kept {
@@ -312,27 +317,26 @@ impl Inner {
     }
 
     fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
-        let (hunts, rulesets) = self.state.snapshots()?;
-        let start = self.state.recovery_start()?;
-        for (place, what) in hunts
-            .iter()
-            .map(|kept| (kept.upto, format!("the snapshot of hunt {}", kept.hunt)))
-            .chain([
-                (start, "recovery".to_owned()),
-                (self.state.indexed()?, "the index".to_owned()),
-            ])
-        {
-            if place > end {
-                return Err(Damage {
-                    at: format!("place {}", end.0),
-                    what: format!(
-                        "the records end here, and {what} knows of them up to place {}",
-                        place.0
-                    ),
-                });
-            }
+        let hunts = self.state.snapshots()?;
+        let (start, indexed) = (self.state.recovery_start()?, self.state.indexed()?);
+        let ahead = |what: &str, place: Place| Damage {
+            at: format!("place {}", end.0),
+            what: format!(
+                "the records end here, and {what} knows of them up to place {}",
+                place.0
+            ),
+        };
+        if start > end {
+            return Err(ahead("recovery", start));
         }
-        let floor = Place(self.floor.load(Ordering::Relaxed));
+        if indexed > end {
+            return Err(ahead("the index", indexed));
+        }
+        if let Some(kept) = hunts.iter().find(|kept| kept.upto > end) {
+            let what = format!("the snapshot of hunt {}", kept.hunt);
+            return Err(ahead(&what, kept.upto));
+        }
+        let floor = self.floor();
         if start < floor {
             return Err(Damage {
                 at: format!("place {}", start.0),
@@ -343,19 +347,35 @@ impl Inner {
             });
         }
         let gone = self.state.gone()?;
-        let from = start.min(self.state.indexed()?).max(floor);
+        let from = start.min(indexed).max(floor);
+        // Where there is nothing to read, it is read.
+        self.recovered.store(from == end, Ordering::Release);
         Ok(Recovery {
-            // The standard hasher's keys come from the system's randomness: enough to tell one start from another.
-            engine_incarnation: RandomState::new().hash_one(1_u8),
+            engine_incarnation: draw_incarnation(),
             fence: self.state.fence()?,
-            rows: self.rows(from, &hunts, &gone),
+            rows: self.rows(from, indexed, &hunts, &gone),
             rows_records_max: end.0 - from.0,
             gone,
             hunts,
-            rulesets,
             torn_bytes,
         })
     }
+}
+
+/// Begins a thread. One that panics is the end of the journal: else those who wait for it would wait for ever.
+fn spawn(inner: &Arc<Inner>, name: &str, run: fn(&Arc<Inner>)) -> JoinHandle<()> {
+    let inner = Arc::clone(inner);
+    let run = move || {
+        if catch_unwind(AssertUnwindSafe(|| run(&inner))).is_err() {
+            inner.fail("a thread of the journal panicked; the log says where");
+        }
+    };
+    let thread = thread::Builder::new().name(name.to_owned());
+    #[expect(
+        clippy::expect_used,
+        reason = "a process that cannot begin a thread cannot serve"
+    )]
+    thread.spawn(run).expect("a thread for the journal")
 }
 
 /// Opens a database of ours. What fjall does not expect may make it panic: that is damage too.
@@ -419,8 +439,8 @@ fn passed<T: PartialOrd + Copy + Send + Sync + 'static>(
     })
 }
 
-/// Runs what may wait for the disk where that keeps no call waiting.
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs what blocks beside the runtime, where it keeps no other task waiting.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         // Cancelled: the runtime ends, and nobody waits for the answer.

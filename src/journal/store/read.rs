@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::HuntId,
-    journal::{Cursor, Damage, Entry, Kept, KeptHunt, Page, Place, Query, Rows, Start, scan::Scan},
+    journal::{Cursor, Damage, Entry, Kept, KeptHunt, Page, Place, Query, Rows, scan::Scan},
 };
 
 /// The place of the oldest record, and the place after the last.
@@ -48,7 +48,7 @@ impl Inner {
 
     pub(super) fn page(&self, query: &Query) -> Result<Page, Damage> {
         let (end, floor) = (*self.durable.borrow(), self.floor());
-        let (start, mut gap) = self.start(query.from, floor, end);
+        let (start, mut gap) = query.from.place(self.incarnation, floor..=end);
         let mut scan = Scan::new(query, start);
         'rows: for row in self.rows_from(start) {
             let row = row?;
@@ -78,20 +78,6 @@ impl Inner {
             behind: end.0 - scan.next.0,
             scanned: scan.scanned,
         })
-    }
-
-    /// Where a reader begins, and whether it misses anything by that.
-    fn start(&self, from: Start, floor: Place, end: Place) -> (Place, bool) {
-        match from {
-            Start::At(cursor)
-                if cursor.incarnation == self.incarnation
-                    && (floor..=end).contains(&cursor.place) =>
-            {
-                (cursor.place, false)
-            }
-            Start::At(_) | Start::Unreadable => (floor, true),
-            Start::Oldest => (floor, floor > Place(0)),
-        }
     }
 
     pub(super) fn get(&self, hunt: &HuntId, sequence: u64) -> Result<Option<Bytes>, Damage> {
@@ -140,26 +126,39 @@ impl Inner {
         }
     }
 
-    /// All rows from `from` on, for recovery; what passes is put into the index on the way.
-    pub(super) fn rows(self: &Arc<Self>, from: Place, hunts: &[KeptHunt], gone: &[HuntId]) -> Rows {
+    /// All rows from `from` on, for recovery; what passes is put into the index on the way, but for what the blocks
+    /// have before `indexed`.
+    pub(super) fn rows(
+        self: &Arc<Self>,
+        from: Place,
+        indexed: Place,
+        hunts: &[KeptHunt],
+        gone: &[HuntId],
+    ) -> Rows {
         let upto: HashMap<_, _> = hunts
             .iter()
             .map(|kept| (kept.hunt.clone(), kept.upto))
             .collect();
         let gone: HashSet<_> = gone.iter().cloned().collect();
-        let inner = Arc::clone(self);
+        let (inner, read) = (Arc::clone(self), Arc::clone(self));
         let index = move |row: Result<Vec<(Place, Entry)>, Damage>| {
             let entries = row?;
             for (place, entry) in &entries {
+                if *place >= indexed {
+                    inner.index.add_spot(&entry.hunt, entry.sequence, *place);
+                }
                 let snapped = upto.get(&entry.hunt).is_some_and(|upto| place < upto);
-                let unsnapped = !snapped && !gone.contains(&entry.hunt);
-                inner
-                    .index
-                    .add_kept(&entry.hunt, entry.sequence, *place, unsnapped);
+                if !snapped && !gone.contains(&entry.hunt) {
+                    inner.index.add_unsnapped(&entry.hunt, *place);
+                }
             }
             Ok(entries)
         };
-        Box::new(self.whole_rows(from).map(index))
+        let at_the_end = std::iter::from_fn(move || {
+            read.recovered.store(true, Ordering::Release);
+            None
+        });
+        Box::new(self.whole_rows(from).map(index).chain(at_the_end))
     }
 
     pub(super) fn all(&self) -> Rows {

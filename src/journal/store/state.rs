@@ -17,7 +17,7 @@ use prost::{
 use super::{index::Spot, open, storage};
 use crate::{
     engine::HuntId,
-    journal::{Damage, Fence, KeptHunt, Place},
+    journal::{Damage, Fence, KeptHunt, Place, draw_incarnation},
 };
 
 /// The form of the whole journal. Another one is refused.
@@ -105,11 +105,11 @@ impl State {
     }
 
     /// Which journal this is; drawn when there is none yet.
-    pub(super) fn incarnation(&self, draw: impl FnOnce() -> u64) -> Result<u64, Damage> {
+    pub(super) fn incarnation(&self) -> Result<u64, Damage> {
         if let Some(incarnation) = self.fact(INCARNATION_KEY)? {
             return Ok(incarnation);
         }
-        let drawn = draw();
+        let drawn = draw_incarnation();
         self.put_fact(INCARNATION_KEY, drawn)
             .map_err(storage(INCARNATION_KEY))?;
         Ok(drawn)
@@ -181,8 +181,8 @@ impl State {
         batch.commit()
     }
 
-    /// All snapshots, and the rulesets by hash.
-    pub(super) fn snapshots(&self) -> Result<(Vec<KeptHunt>, HashMap<String, Bytes>), Damage> {
+    /// All snapshots, each with its ruleset.
+    pub(super) fn snapshots(&self) -> Result<Vec<KeptHunt>, Damage> {
         let mut rulesets = HashMap::new();
         for guard in self.rulesets.iter() {
             let (hash, ruleset) = guard.into_inner().map_err(storage("rulesets"))?;
@@ -197,7 +197,7 @@ impl State {
             let kept = snapshot(&hunt, Bytes::from_owner(value), &rulesets);
             hunts.push(kept.ok_or_else(|| unreadable(&format!("the snapshot of hunt {shown:?}")))?);
         }
-        Ok((hunts, rulesets))
+        Ok(hunts)
     }
 
     /// Forgets the hunt's snapshot, and remembers its id in the place of the oldest one that is over `gone_max`.

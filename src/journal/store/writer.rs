@@ -2,7 +2,6 @@
 
 use std::{
     sync::Arc,
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -17,7 +16,8 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// At `none`, records become durable, and so readable, after so long.
 const LAZY: Duration = Duration::from_millis(100);
 
-pub(super) fn spawn(inner: &Arc<Inner>) -> JoinHandle<()> {
+/// Until the journal is closed and all is written, or fails.
+pub(super) fn run(inner: &Arc<Inner>) {
     let end = *inner.durable.borrow();
     let mut writer = Writer {
         inner: Arc::clone(inner),
@@ -26,14 +26,7 @@ pub(super) fn spawn(inner: &Arc<Inner>) -> JoinHandle<()> {
         syncs: 0,
         synced_at: Instant::now(),
     };
-    let thread = thread::Builder::new().name("journal".to_owned());
-    #[expect(
-        clippy::expect_used,
-        reason = "a process that cannot begin a thread cannot serve"
-    )]
-    thread
-        .spawn(move || writer.run())
-        .expect("a thread for the journal")
+    writer.run();
 }
 
 struct Writer {

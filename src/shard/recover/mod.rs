@@ -21,6 +21,7 @@ use std::{
 
 use xxhash_rust::xxh64::xxh64;
 
+pub(crate) use self::player::restore;
 use self::player::{Played, Player};
 use super::Shard;
 use crate::{

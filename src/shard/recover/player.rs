@@ -105,7 +105,7 @@ impl<'a> Player<'a> {
     }
 
     fn load(&mut self, kept: KeptHunt) {
-        let playing = match unwound(|| load(&kept, &mut self.rulesets)) {
+        let playing = match unwound(|| restore(&kept, &mut self.rulesets)) {
             Ok(hunt) => Playing::Whole {
                 game: Box::new(Game::go_on(hunt, DIGEST_EVERY)),
                 upto: kept.upto,
@@ -200,7 +200,7 @@ impl<'a> Player<'a> {
 
 /// Why a hunt cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]
-enum Broken {
+pub(crate) enum Broken {
     #[error("its snapshot cannot be decoded: {0}")]
     Undecodable(DecodeError),
     #[error("its snapshot cannot be restored: {0}")]
@@ -244,7 +244,8 @@ fn unwound<T>(work: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Broken::Panicked))
 }
 
-fn load(kept: &KeptHunt, rulesets: &mut KnownRulesets) -> Result<Hunt, Broken> {
+/// The hunt as its snapshot has it.
+pub(crate) fn restore(kept: &KeptHunt, rulesets: &mut KnownRulesets) -> Result<Hunt, Broken> {
     let message = pb::HuntSnapshot::decode(kept.snapshot.clone()).map_err(Broken::Undecodable)?;
     let snapshot = wire::snapshot(message)?;
     let ruleset = rulesets.parse("its ruleset", &kept.ruleset_hash, &kept.ruleset)?;
