@@ -1,13 +1,13 @@
 //! The memory ring: what a reader of the feed can rely on while the oldest records are dropped.
 
+mod common;
+
 use std::{sync::Arc, time::Duration};
 
-use player_state::{
-    engine::HuntId,
-    journal::{
-        Cursor, Entry, Journal as _, Page, Place, Query, RECORD_BYTES_MAX, Ring, RingBounds,
-        RingBoundsError, SCAN_RECORDS_MAX, Start,
-    },
+use common::records::{entry, id, push};
+use player_state::journal::{
+    Cursor, Entry, Journal as _, Page, Place, Query, RECORD_BYTES_MAX, Ring, RingBounds,
+    RingBoundsError, SCAN_RECORDS_MAX, Start,
 };
 use tokio::time::timeout;
 
@@ -19,24 +19,6 @@ fn ring_of(records_max: usize) -> Ring {
         bytes_max: 16 << 20,
     })
     .expect("bounds with room")
-}
-
-fn id(hunt: &str) -> HuntId {
-    HuntId::parse(hunt).expect("a hunt's id")
-}
-
-fn entry(hunt: &str, sequence: u64) -> Entry {
-    Entry {
-        hunt: id(hunt),
-        sequence,
-        is_move: sequence.is_multiple_of(2),
-        record: format!("{hunt}#{sequence}").into_bytes().into(),
-    }
-}
-
-fn push(ring: &Ring, entry: Entry) -> Place {
-    let room = ring.reserve(entry.record.len()).expect("room");
-    ring.append(room, entry)
 }
 
 fn from(start: Start) -> Query {
@@ -256,13 +238,13 @@ async fn a_wait_ends_with_the_record_it_waits_for() {
             tokio::spawn(async move { ring.durable(Place(1)).await })
         })
         .collect();
-    push(&ring, entry("h", 1));
+    push(&*ring, entry("h", 1));
     tokio::task::yield_now().await;
     assert!(
         waiting.iter().all(|task| !task.is_finished()),
         "place 1 is the second record"
     );
-    push(&ring, entry("h", 2));
+    push(&*ring, entry("h", 2));
     for task in waiting {
         timeout(PROMPT, task)
             .await

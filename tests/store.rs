@@ -1,18 +1,18 @@
 //! The journal on disk: what was told as durable is there again after a restart, in the same order and under
 //! the same cursors; what is damaged is refused by name.
 
+mod common;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use player_state::{
-    engine::HuntId,
-    journal::{
-        Damage, Durability, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
-        SCAN_RECORDS_MAX, Start, Store, StoreSettings,
-    },
+use common::records::{append, id};
+use player_state::journal::{
+    Damage, Durability, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
+    SCAN_RECORDS_MAX, Start, Store, StoreSettings,
 };
 use tokio::time::timeout;
 
@@ -38,25 +38,6 @@ fn reopen(dir: &Path) -> Store {
     let rows: Result<Vec<_>, _> = recovery.rows.collect();
     rows.expect("whole rows");
     store
-}
-
-fn id(hunt: &str) -> HuntId {
-    HuntId::parse(hunt).expect("a hunt's id")
-}
-
-fn entry(hunt: &str, sequence: u64) -> Entry {
-    Entry {
-        hunt: id(hunt),
-        sequence,
-        is_move: sequence.is_multiple_of(2),
-        record: format!("{hunt}#{sequence}").into_bytes().into(),
-    }
-}
-
-fn append(store: &Store, hunt: &str, sequence: u64) -> Place {
-    let entry = entry(hunt, sequence);
-    let room = store.reserve(entry.record.len()).expect("room");
-    store.append(room, entry)
 }
 
 /// Appends records of two hunts, `a` and `b` in turns, and waits for the last.

@@ -16,8 +16,8 @@ use prost::bytes::Bytes;
 use tokio::{sync::Notify, task::coop::consume_budget};
 
 use super::{
-    Cursor, Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Room, Waiting, draw_incarnation, scan::Scan,
+    Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
+    Room, Waiting, draw_incarnation, scan::Scan,
 };
 use crate::engine::HuntId;
 
@@ -105,16 +105,7 @@ impl Ring {
             consume_budget().await;
         }
         let end = self.records.lock().end();
-        Page {
-            records: scan.found,
-            cursor: Cursor {
-                incarnation: self.incarnation,
-                place: scan.next,
-            },
-            gap,
-            behind: end.0 - scan.next.0,
-            scanned: scan.scanned,
-        }
+        scan.into_page(self.incarnation, gap, end)
     }
 }
 

@@ -4,16 +4,16 @@ use std::ops::RangeInclusive;
 
 use prost::bytes::Bytes;
 
-use super::{Entry, Place, Query, Start};
+use super::{Cursor, Entry, Page, Place, Query, Start};
 
 /// One reader's way through the records.
 pub(super) struct Scan<'a> {
     query: &'a Query,
     /// Where to look next.
     pub(super) next: Place,
-    pub(super) found: Vec<Bytes>,
+    found: Vec<Bytes>,
     bytes: usize,
-    pub(super) scanned: usize,
+    scanned: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -24,6 +24,20 @@ impl<'a> Scan<'a> {
             found: Vec::new(),
             bytes: 0,
             scanned: 0,
+        }
+    }
+
+    /// What was found. The journal's records ended at `end` when this began.
+    pub(super) fn into_page(self, incarnation: u64, gap: bool, end: Place) -> Page {
+        Page {
+            records: self.found,
+            cursor: Cursor {
+                incarnation,
+                place: self.next,
+            },
+            gap,
+            behind: end.0 - self.next.0,
+            scanned: self.scanned,
         }
     }
 

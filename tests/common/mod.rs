@@ -9,6 +9,7 @@ pub mod engine;
 pub mod game;
 pub mod journal;
 pub mod load;
+pub mod records;
 
 use std::{
     fs::{self, File},

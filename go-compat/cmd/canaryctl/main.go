@@ -36,36 +36,20 @@ type settings struct {
 
 // execute runs one command and returns its exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	started := false
-	root := newRoot()
-	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return program.ExitOK
-	}
-	fmt.Fprintf(stderr, "canaryctl: %v\n", err)
-	if !started { // until the command line was understood, what is wrong is the command line
-		fmt.Fprintln(stderr, "canaryctl --help shows what there is.")
-		return program.ExitUsage
-	}
-	return codeOf(err)
+	return program.Run(ctx, newRoot(), args, stdout, stderr)
 }
 
-func codeOf(err error) int {
+// coded is err with the exit code that it ends canaryctl with.
+func coded(err error) error {
 	var refused *jsonapi.Error
 	switch {
-	case errors.Is(err, errUsage), errors.As(err, &refused) && refused.Code == "invalid_argument":
-		return program.ExitUsage
+	case errors.As(err, &refused) && refused.Code == "invalid_argument":
+		return &program.ExitError{Code: program.ExitUsage, Err: err}
 	case errors.Is(err, canary.ErrUnreachable):
-		return program.ExitDependency
+		return &program.ExitError{Code: program.ExitDependency, Err: err}
 	}
-	return program.ExitFailure
+	return err
 }
-
-var errUsage = errors.New("the command line")
 
 func newRoot() *cobra.Command {
 	s := &settings{}
@@ -90,13 +74,16 @@ func newRoot() *cobra.Command {
 
 func (s *settings) client() *canary.Client { return &canary.Client{Base: "http://" + s.admin} }
 
-// bounded checks what all commands share, and gives the call its time.
-func (s *settings) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if s.output != "table" && s.output != "json" {
-		return nil, nil, fmt.Errorf("%w: --output must be table or json, not %q", errUsage, s.output)
+// call is a command: it checks what all of them share, and gives do its time.
+func (s *settings) call(do func(ctx context.Context, out io.Writer) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		if s.output != "table" && s.output != "json" {
+			return program.Exit(program.ExitUsage, "the command line: --output must be table or json, not %q", s.output)
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), s.timeout)
+		defer cancel()
+		return coded(do(ctx, cmd.OutOrStdout()))
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	return ctx, cancel, nil
 }
 
 func (s *settings) statusCommand() *cobra.Command {
@@ -104,18 +91,13 @@ func (s *settings) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "The router at a glance: where new hunts go, which engine has how many, what is wrong",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, err := s.bounded(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer cancel()
+		RunE: s.call(func(ctx context.Context, out io.Writer) error {
 			status, err := s.client().Status(ctx)
 			if err != nil {
 				return err
 			}
-			return s.print(cmd.OutOrStdout(), status, func(w io.Writer) { writeStatus(w, status) })
-		},
+			return s.print(out, status, func(w io.Writer) { writeStatus(w, status) })
+		}),
 	}
 }
 
@@ -131,25 +113,21 @@ gives them up.
 
 With --lose HUNT --reason TEXT it marks one of them as LOST in the ledger, for good.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel, err := s.bounded(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer cancel()
+		RunE: s.call(func(ctx context.Context, out io.Writer) error {
 			if (lose == "") != (reason == "") {
-				return fmt.Errorf("%w: --lose and --reason go together: a hunt that is given up has a reason in the ledger", errUsage)
+				return program.Exit(program.ExitUsage,
+					"the command line: --lose and --reason go together: a hunt that is given up has a reason in the ledger")
 			}
 			if lose == "" {
-				return s.listMissing(ctx, cmd.OutOrStdout())
+				return s.listMissing(ctx, out)
 			}
 			if err := s.client().Lose(ctx, lose, reason); err != nil {
 				return err
 			}
-			return s.print(cmd.OutOrStdout(), canary.Lose{HuntID: lose, Reason: reason}, func(w io.Writer) {
+			return s.print(out, canary.Lose{HuntID: lose, Reason: reason}, func(w io.Writer) {
 				fmt.Fprintf(w, "hunt %s is LOST\n", lose)
 			})
-		},
+		}),
 	}
 	repair.Flags().StringVar(&lose, "lose", "", "the hunt to give up, for good; with --reason")
 	repair.Flags().StringVar(&reason, "reason", "", "why, for who reads the ledger later; with --lose")

@@ -50,8 +50,14 @@ func (p Program) Main() {
 // Execute runs the program until it is done, until ctx is over, or until
 // SIGTERM, SIGINT, or a SIGHUP that is no reload, and returns its exit code.
 func (p Program) Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return Run(ctx, p.command(stderr), args, stdout, stderr)
+}
+
+// Run runs a command until it is done or ctx is over, says what went wrong, and
+// returns the exit code: that of an [ExitError], else [ExitFailure], or [ExitUsage]
+// for a command line that was not understood.
+func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	started := false
-	root := p.command(stderr)
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -65,9 +71,9 @@ func (p Program) Execute(ctx context.Context, args []string, stdout, stderr io.W
 	if !started {
 		code = exitCode(err, ExitUsage)
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
 	if code == ExitUsage {
-		fmt.Fprintf(stderr, "%s --help shows what there is.\n", p.Name)
+		fmt.Fprintf(stderr, "%s --help shows what there is.\n", root.Name())
 	}
 	return code
 }

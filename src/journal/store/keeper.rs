@@ -166,6 +166,13 @@ mod tests {
         store.durable(Place(store.end().0 - 1)).await;
     }
 
+    /// Leaves a journal with one whole block behind, and nothing snapped.
+    async fn leave_a_block(dir: &std::path::Path) {
+        let (store, _) = open(dir);
+        fill(&store, 1..=BLOCK_RECORDS).await;
+        store.inner.round().expect("a round");
+    }
+
     /// Reads a recovery to its end, and counts.
     fn records(recovery: Recovery) -> u64 {
         let rows: Result<Vec<_>, _> = recovery.rows.collect();
@@ -176,10 +183,7 @@ mod tests {
     #[tokio::test]
     async fn a_round_before_the_recovery_is_read_moves_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (store, _) = open(dir.path());
-        fill(&store, 1..=BLOCK_RECORDS).await;
-        store.inner.round().expect("a round");
-        drop(store);
+        leave_a_block(dir.path()).await;
 
         let (store, recovery) = open(dir.path());
         store.inner.round().expect("a round");
@@ -194,10 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_block_that_is_closed_after_a_restart_is_read_like_any_other() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (store, _) = open(dir.path());
-        fill(&store, 1..=BLOCK_RECORDS).await;
-        store.inner.round().expect("a round");
-        drop(store);
+        leave_a_block(dir.path()).await;
 
         let (store, recovery) = open(dir.path());
         assert_eq!(records(recovery), BLOCK_RECORDS);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::HuntId,
-    journal::{Cursor, Damage, Entry, Kept, KeptHunt, Page, Place, Query, Rows, scan::Scan},
+    journal::{Damage, Entry, Kept, KeptHunt, Page, Place, Query, Rows, scan::Scan},
 };
 
 /// The place of the oldest record, and the place after the last.
@@ -68,16 +68,7 @@ impl Inner {
                 }
             }
         }
-        Ok(Page {
-            records: scan.found,
-            cursor: Cursor {
-                incarnation: self.incarnation,
-                place: scan.next,
-            },
-            gap,
-            behind: end.0 - scan.next.0,
-            scanned: scan.scanned,
-        })
+        Ok(scan.into_page(self.incarnation, gap, end))
     }
 
     pub(super) fn get(&self, hunt: &HuntId, sequence: u64) -> Result<Option<Bytes>, Damage> {
