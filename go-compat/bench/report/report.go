@@ -42,8 +42,10 @@ func Start(dir string, short bool) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Where it lies on this machine is nobody's business.
+	command := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
 	return &Report{
-		Machine: machine, Commit: commit(), Programs: make(map[string]string), Command: os.Args,
+		Machine: machine, Commit: commit(), Programs: make(map[string]string), Command: command,
 		Short: short, Started: time.Now().UTC(), LoadBefore: loadAverage(),
 	}, nil
 }
