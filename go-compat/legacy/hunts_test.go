@@ -1,9 +1,7 @@
 package legacy
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 	"treasurehunt.example/go-compat/legacy/rules"
 	"treasurehunt.example/go-compat/playerstate"
 )
@@ -335,9 +334,9 @@ func TestAFullMailboxRefusesAndOtherHuntsGoOn(t *testing.T) {
 }
 
 func TestAPanicQuarantinesItsHuntAlone(t *testing.T) {
-	var log bytes.Buffer
 	config := auto()
-	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	log, logger := logbook.New()
+	config.Logger = logger
 	inBubble(t, config, func(t *testing.T, e *Engine) {
 		create(t, e, "a")
 		create(t, e, "b")
@@ -370,8 +369,8 @@ func TestAPanicQuarantinesItsHuntAlone(t *testing.T) {
 		if got := brief(apply(t, e, join("a", 5, 1))); got != "UNKNOWN_HUNT" {
 			t.Errorf("long after its time: %s", got)
 		}
-		if !strings.Contains(log.String(), "hunt=a") {
-			t.Errorf("the log does not name the hunt: %s", log.String())
+		if !log.Says("hunt=a") {
+			t.Errorf("the log does not name the hunt: %s", log)
 		}
 	})
 }
@@ -434,9 +433,9 @@ func (c *jumpyClock) Wall() time.Time { return time.Now().Add(time.Duration(c.ah
 
 func TestAJumpOfTheWallClockIsLoggedAndChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		log, logger := logbook.New()
 		clock := &jumpyClock{Clock: SystemClock()}
-		e := New(Config{Claim: ClaimAuto, Clock: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		e := New(Config{Claim: ClaimAuto, Clock: clock, Logger: logger})
 		create(t, e, "a")
 		started := time.Now().UnixMilli()
 		synctest.Wait()
@@ -449,8 +448,8 @@ func TestAJumpOfTheWallClockIsLoggedAndChangesNothing(t *testing.T) {
 		if err := e.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if n := strings.Count(log.String(), "wall clock jumped"); n != 1 {
-			t.Errorf("logged %d times: %s", n, log.String())
+		if n := log.Count("wall clock jumped"); n != 1 {
+			t.Errorf("logged %d times: %s", n, log)
 		}
 	})
 }

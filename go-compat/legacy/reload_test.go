@@ -1,14 +1,11 @@
 package legacy
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 )
 
 // following is an engine that follows a directory of rulesets, in real time.
@@ -26,26 +24,8 @@ type following struct {
 	dir    string
 	engine *Engine
 	reload func() // as SIGHUP does
-	log    *logged
+	log    *logbook.Book
 	hunts  int
-}
-
-// logged is what the engine said.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // rulesetText is a ruleset of one power-up.
@@ -55,14 +35,15 @@ func rulesetText(powerUp string) string {
 
 func follow(t *testing.T) *following {
 	t.Helper()
-	f := &following{T: t, dir: t.TempDir(), log: &logged{}}
+	f := &following{T: t, dir: t.TempDir()}
 	f.replace("mine", rulesetText("first"))
 	rulesets, err := LoadRulesets(f.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := auto()
-	config.Rulesets, config.Logger = rulesets, slog.New(slog.NewTextHandler(f.log, nil))
+	config.Rulesets = rulesets
+	f.log, config.Logger = logbook.New()
 	f.engine = New(config)
 	t.Cleanup(func() {
 		if err := f.engine.Close(context.Background()); err != nil {
@@ -158,9 +139,7 @@ func TestAGoodChangeIsForNewHuntsAndRunningOnesKeepTheirs(t *testing.T) {
 	}
 	f.await("yours is gone", func() bool { _, text, _ := f.begin("yours"); return text == "" })
 	for _, said := range []string{"changed=mine", "added=yours", "removed=yours"} {
-		if !strings.Contains(f.log.String(), said) {
-			t.Errorf("the log does not say %s:\n%s", said, f.log)
-		}
+		f.await(said, func() bool { return f.log.Says(said) }) // a moment after it is so
 	}
 	if f.failed() {
 		t.Error("nothing failed")
@@ -177,7 +156,7 @@ func TestABadRulesetChangesNothingAndSaysSoOnce(t *testing.T) {
 	} {
 		failures := f.result("failed")
 		f.replace("mine", text)
-		f.awaitFailed()
+		f.await("a failed reload", func() bool { return f.failed() && f.result("failed") > failures })
 		if _, got, _ := f.begin("mine"); got != rulesetText("first") {
 			t.Errorf("%s: new hunts play by %q", name, got)
 		}
@@ -187,7 +166,7 @@ func TestABadRulesetChangesNothingAndSaysSoOnce(t *testing.T) {
 		f.replace("mine", rulesetText("first"))
 		f.await("good again", func() bool { return !f.failed() })
 	}
-	if said := "line=6 key=power_up[0].color"; !strings.Contains(f.log.String(), said) {
+	if said := "line=6 key=power_up[0].color"; !f.log.Says(said) {
 		t.Errorf("the log does not say %s:\n%s", said, f.log)
 	}
 	if f.result("taken") != 0 {
@@ -234,7 +213,7 @@ func TestMoreFilesThanTheLimitAndPipesAreRefused(t *testing.T) {
 		f.replace(fmt.Sprintf("n%d", n), rulesetText("a"))
 	}
 	f.awaitFailed()
-	f.await("the limit is named", func() bool { return strings.Contains(f.log.String(), "over 64, the limit") })
+	f.await("the limit is named", func() bool { return f.log.Says("over 64, the limit") })
 }
 
 func TestASymlinkSwapIsTakenAsAWhole(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"treasurehunt.example/go-compat/internal/filewatch"
+	"treasurehunt.example/go-compat/internal/logbook"
 )
 
 func flagText(percent any) string {
@@ -194,14 +195,14 @@ func TestAFileTornAtAnyByteIsNeverTaken(t *testing.T) {
 
 func TestWithoutALastGoodValueABadFileIsZeroAndLoud(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flag.json")
-	var log logbook
-	f, err := WatchFile(context.Background(), path, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	log, logger := logbook.New()
+	f, err := WatchFile(context.Background(), path, Config{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeAfter(t, f)
-	if f.Percent() != 0 || f.Err() == nil || log.count("level=ERROR") != 1 {
-		t.Errorf("%s, %v, %d errors logged", f.Percent(), f.Err(), log.count("level=ERROR"))
+	if f.Percent() != 0 || f.Err() == nil || log.Count("level=ERROR") != 1 {
+		t.Errorf("%s, %v, %d errors logged", f.Percent(), f.Err(), log.Count("level=ERROR"))
 	}
 	replace(t, path, flagText(5))
 	awaitPercent(t, f, 5)

@@ -1,11 +1,9 @@
 package rollout
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,27 +15,10 @@ import (
 	"go.uber.org/goleak"
 
 	"treasurehunt.example/go-compat/internal/doctable"
+	"treasurehunt.example/go-compat/internal/logbook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// logbook is a log that a test reads while it is written.
-type logbook struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (l *logbook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logbook) count(what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), what)
-}
 
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
@@ -114,8 +95,8 @@ func TestAProviderThatLostItsSourceIsAnAlarmAndItsValueHolds(t *testing.T) {
 	if err := api.SetProviderAndWait(context.Background(), provider); err != nil {
 		t.Fatal(err)
 	}
-	var log logbook
-	f := New(Config{Client: api.NewClient(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	log, logger := logbook.New()
+	f := New(Config{Client: api.NewClient(), Logger: logger})
 	closeAfter(t, f)
 	if f.Percent() != 30_000 || f.Err() != nil {
 		t.Fatalf("%s, %v", f.Percent(), f.Err())
@@ -129,7 +110,7 @@ func TestAProviderThatLostItsSourceIsAnAlarmAndItsValueHolds(t *testing.T) {
 	provider.value.Store(40)
 	provider.events <- openfeature.Event{EventType: openfeature.ProviderReady}
 	await(t, "the new value", func() bool { return f.Percent() == 40_000 && f.Err() == nil })
-	if n := log.count("level=ERROR"); n != 1 {
+	if n := log.Count("level=ERROR"); n != 1 {
 		t.Errorf("%d errors were logged", n)
 	}
 }

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"bytes"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/playerstatetest"
 )
@@ -143,8 +143,8 @@ func TestGoodProbesCloseTheBreakerAndABadOneKeepsItOpen(t *testing.T) {
 
 func TestTheLogSaysThatTheBreakerOpenedOnceAndRemindsEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var said bytes.Buffer
-		b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&said, nil))) // as programs log: no DEBUG
+		said, logger := logbook.New()
+		b := newBenchWith(t, 100, logger)
 		b.sidecar.Fail(away)
 		time.Sleep(150 * time.Second)
 		synctest.Wait()

@@ -1,8 +1,6 @@
 package router
 
 import (
-	"bytes"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/playerstatetest"
 	"treasurehunt.example/go-compat/router/ledger"
@@ -19,15 +18,15 @@ import (
 func TestHuntsOfAGoProcessThatEndedAreLostByName(t *testing.T) {
 	b := newBench(t, 0)
 	atGo, atSidecar := b.split()
-	var log bytes.Buffer
-	b.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	log, logger := logbook.New()
+	b.config.Logger = logger
 	b.restart()
 
 	if e, _ := b.ledger.Lookup(atGo); e.State != ledger.Lost {
 		t.Fatalf("it is %s", e.State)
 	}
-	if !strings.Contains(log.String(), "hunts are LOST") || !strings.Contains(log.String(), atGo) {
-		t.Errorf("the log does not name it: %s", log.String())
+	if !log.Says("hunts are LOST") || !log.Says(atGo) {
+		t.Errorf("the log does not name it: %s", log)
 	}
 	_, err := b.Apply(t.Context(), join(atGo))
 	wantCode(t, err, codes.FailedPrecondition)

@@ -1,9 +1,7 @@
 package router
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 	"treasurehunt.example/go-compat/playerstate"
 	"treasurehunt.example/go-compat/playerstatetest"
 	"treasurehunt.example/go-compat/router/ledger"
@@ -227,9 +226,8 @@ func TestAClaimThatWasNotAnsweredIsRepeatedAsItWas(t *testing.T) {
 }
 
 func TestHuntsThatARestartedSidecarLacksAreNamedRefusedAndGivenUpByAPersonOnly(t *testing.T) {
-	var log bytes.Buffer
-	var mu sync.Mutex
-	b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&lockedWriter{w: &log, mu: &mu}, nil)))
+	log, logger := logbook.New()
+	b := newBenchWith(t, 100, logger)
 	b.mustCreate("lost")
 	b.sidecar.Restart()
 	b.mustCreate("kept")
@@ -239,11 +237,9 @@ func TestHuntsThatARestartedSidecarLacksAreNamedRefusedAndGivenUpByAPersonOnly(t
 	if got := b.Missing()[0]; got.HuntID != "lost" || got.Owner != ledger.Sidecar || got.Epoch != ledger.FirstEpoch || got.SinceMs == 0 {
 		t.Errorf("%+v", got)
 	}
-	mu.Lock()
-	if said := log.String(); !strings.Contains(said, "hunts are not at their owner") || !strings.Contains(said, "lost") {
-		t.Errorf("the log does not name it: %s", said)
+	if !log.Says("hunts are not at their owner") || !log.Says("lost") {
+		t.Errorf("the log does not name it: %s", log)
 	}
-	mu.Unlock()
 	if got := gaugeOf(t, b, metricHuntsMissing, "sidecar"); got != 1 {
 		t.Errorf("%v hunts are missing", got)
 	}
@@ -266,18 +262,6 @@ func TestHuntsThatARestartedSidecarLacksAreNamedRefusedAndGivenUpByAPersonOnly(t
 		t.Error("it is still missing")
 	}
 	wantCode(t, b.create("lost"), codes.FailedPrecondition)
-}
-
-// lockedWriter lets a test read what a log writes.
-type lockedWriter struct {
-	w  *bytes.Buffer
-	mu *sync.Mutex
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 func TestASidecarOfAnotherLedgerGetsNoHunts(t *testing.T) {
@@ -350,8 +334,8 @@ func TestARestartThatNobodyNoticedIsFoundByTheProber(t *testing.T) {
 
 func TestWhileTheSidecarIsAwayItsHuntsAnswerThatTheyAreRecoveringAndAfterTheLimitThatTheyStillAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		b := newBenchWith(t, 100, slog.New(slog.NewTextHandler(&log, nil)))
+		log, logger := logbook.New()
+		b := newBenchWith(t, 100, logger)
 		b.mustCreate("h")
 		b.sidecar.Fail(away)
 		_, err := b.Apply(t.Context(), join("h"))
@@ -369,7 +353,7 @@ func TestWhileTheSidecarIsAwayItsHuntsAnswerThatTheyAreRecoveringAndAfterTheLimi
 		if got := b.Status().RecoveringMs; got < 5000 {
 			t.Errorf("recovering for %d ms", got)
 		}
-		if n := strings.Count(log.String(), "not back in time"); n != 1 {
+		if n := log.Count("not back in time"); n != 1 {
 			t.Errorf("the log says %d times that they are late", n)
 		}
 		b.sidecar.Heal()

@@ -1,13 +1,13 @@
 package filewatch
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"treasurehunt.example/go-compat/internal/logbook"
 )
 
 func TestADirectoryThatCannotBeWatchedIsToldOnceAndLookedAtAllTheSame(t *testing.T) {
@@ -32,9 +32,9 @@ func lookThreeTimes(t *testing.T, dir string) string {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var said bytes.Buffer
+	said, log := logbook.New()
 	looks := 0
-	Directory(ctx, slog.New(slog.NewTextHandler(&said, nil)), dir, func() {
+	Directory(ctx, log, dir, func() {
 		if looks++; looks == 3 {
 			cancel()
 		}

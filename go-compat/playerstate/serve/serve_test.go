@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
+	"treasurehunt.example/go-compat/internal/logbook"
 	"treasurehunt.example/go-compat/playerstate"
 )
 
@@ -57,17 +57,19 @@ type served struct {
 	feed     pb.EventFeedServiceClient
 	health   healthpb.HealthClient
 	metrics  *prometheus.Registry
-	log      *bytes.Buffer
+	log      *logbook.Book
 	listener *bufconn.Listener
 }
 
 func serveOver(t *testing.T, e *engine, limits Limits) *served {
 	t.Helper()
-	s := &served{metrics: prometheus.NewRegistry(), log: &bytes.Buffer{}, listener: bufconn.Listen(1 << 20)}
+	s := &served{metrics: prometheus.NewRegistry(), listener: bufconn.Listen(1 << 20)}
+	book, logger := logbook.New()
+	s.log = book
 	var err error
 	s.Server, err = NewServer(Config{
 		Commander: e, Feeder: e, Limits: limits, Registerer: s.metrics,
-		Logger: slog.New(slog.NewTextHandler(s.log, nil)),
+		Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +238,7 @@ func TestAPanicFailsItsCallAlone(t *testing.T) {
 	}}, Limits{})
 	_, err := s.commands.Apply(inTime(t), &pb.ApplyRequest{Command: &pb.Command{PlayerId: 13}})
 	wantStatus(t, err, codes.Internal, "")
-	if strings.Contains(err.Error(), "secret") || !strings.Contains(s.log.String(), "secret") {
+	if strings.Contains(err.Error(), "secret") || !s.log.Says("secret") {
 		t.Errorf("the caller saw %v, the log has %q", err, s.log)
 	}
 	if _, err := s.commands.Apply(inTime(t), &pb.ApplyRequest{Command: &pb.Command{}}); err != nil {
