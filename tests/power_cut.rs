@@ -12,7 +12,11 @@ use std::{
     process::Command,
 };
 
-use common::load::{Load, audit, hunts, kill, lost, start};
+use common::{
+    Sidecar,
+    load::{Load, audit, hunts, kill, lost, start},
+};
+use rustix::process::Signal;
 
 /// ext4's ioctl that stops all writing at once, and its flag for "without flushing the file system's own log".
 const SHUTDOWN: &str = "import fcntl, os, struct, sys
@@ -63,8 +67,10 @@ impl Disk {
         run("mount -o loop", &[&self.image(), &self.path()])
     }
 
-    /// Nothing that is not on the disk by now will ever be.
-    fn cut(&self) {
+    /// Nothing that is not on the disk by now will ever be. A power cut stops programs too, at once and first: a
+    /// sync that ext4's shutdown catches on its way may say that all is well (seen with a bare file).
+    fn cut(&self, mut sidecar: Sidecar) {
+        stop(&sidecar);
         let output = Command::new("python3")
             .arg("-c")
             .arg(SHUTDOWN)
@@ -76,11 +82,32 @@ impl Disk {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
+        sidecar.signal(Signal::KILL);
+        sidecar.ended();
     }
 
     fn back(&self) {
         run("umount", &[&self.path()]).expect("unmounted");
         self.mount().expect("mounted again");
+    }
+}
+
+/// Stops every thread of the process where it is.
+fn stop(sidecar: &Sidecar) {
+    sidecar.signal(Signal::STOP);
+    let threads = PathBuf::from(format!("/proc/{}/task", sidecar.pid()));
+    let stopped = |thread: fs::DirEntry| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|state| state.starts_with('T'))
+    };
+    let all = || {
+        let threads = fs::read_dir(&threads).expect("the process is there");
+        threads.flatten().all(stopped)
+    };
+    while !all() {
+        std::thread::yield_now();
     }
 }
 
@@ -119,10 +146,7 @@ async fn what_was_answered_survives_a_power_cut() {
     for _ in 0..cuts {
         let load = Load::begin(&sidecar, callers).await;
         load.answered(300).await;
-        disk.cut();
-        let status = sidecar.ended();
-        assert_eq!(status.code(), Some(1), "{}", sidecar.log());
-        drop(sidecar);
+        disk.cut(sidecar);
         callers = load.callers().await;
         disk.back();
         sidecar = start(&data, "").ready();
@@ -142,12 +166,10 @@ async fn without_a_sync_the_same_power_cut_loses_answers() {
     let callers = hunts(&sidecar).await;
     kill(sidecar); // the hunts themselves are kept
 
-    let mut sidecar = start(&data, "").arg("--durability=none").ready();
+    let sidecar = start(&data, "").arg("--durability=none").ready();
     let load = Load::begin(&sidecar, callers).await;
     load.answered(300).await;
-    disk.cut();
-    sidecar.ended();
-    drop(sidecar);
+    disk.cut(sidecar);
     let callers = load.callers().await;
     disk.back();
     let sidecar = start(&data, "").ready();

@@ -120,10 +120,9 @@ fn a_damaged_journal_is_refused_with_65_and_what_to_type_next() {
     kill(sidecar);
     let records = dir.path().join("journal/records");
     let files = std::fs::read_dir(&records).expect("a directory");
-    let mut files = files.map(|entry| entry.expect("an entry").path());
-    let is_write_ahead =
-        |path: &std::path::PathBuf| path.extension().is_some_and(|ext| ext == "jnl");
-    let path = files.find(is_write_ahead).expect("a write-ahead file");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|ext| ext == "jnl"));
+    let path = files.min().expect("the oldest write-ahead file");
     let mut bytes = std::fs::read(&path).expect("a file");
     bytes[300] ^= 1;
     std::fs::write(&path, bytes).expect("a write");

@@ -239,25 +239,40 @@ async fn a_sync_is_done_also_where_nothing_is_written() {
     timeout(PROMPT, store.synced()).await.expect("a sync");
 }
 
-/// The write-ahead file of the records.
+/// The write-ahead file of the records: the one that is there, once none is set aside.
 fn write_ahead(dir: &Path) -> PathBuf {
-    let files = fs::read_dir(dir.join("records")).expect("a directory");
-    let mut files = files.map(|entry| entry.expect("an entry").path());
-    files
-        .find(|path| path.extension().is_some_and(|found| found == "jnl"))
-        .expect("a file")
+    write_ahead_files(&dir.join("records")).remove(0)
 }
 
-/// A journal of 40 commits, with what its write-ahead file holds.
+/// All of a database's, the oldest first.
+fn write_ahead_files(database: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(database).expect("a directory");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|found| found == "jnl"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A journal of 40 commits, with what its write-ahead file holds. Room that was set aside is given back, as a restart does.
 async fn forty_commits(dir: &Path) -> Vec<u8> {
     let (store, _) = open(dir);
     for sequence in 1..=20 {
         fill(&store, sequence..=sequence).await;
     }
     drop(store);
-    let bytes = fs::read(write_ahead(dir)).expect("a file");
-    let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-    bytes[..used].to_vec()
+    for path in ["records", "state"]
+        .map(|name| write_ahead_files(&dir.join(name)))
+        .concat()
+    {
+        let bytes = fs::read(&path).expect("a file");
+        match bytes.iter().rposition(|byte| *byte != 0) {
+            Some(last) => fs::write(&path, &bytes[..=last]).expect("a write"),
+            None => fs::remove_file(&path).expect("a file less"),
+        }
+    }
+    fs::read(write_ahead(dir)).expect("a file")
 }
 
 fn try_open(dir: &Path) -> Result<(Vec<String>, u64), Damage> {
@@ -282,6 +297,26 @@ async fn a_torn_end_is_cut_and_counted_and_all_before_it_is_there() {
     assert!(records.len() >= 36, "{records:?}");
     let (again, torn_bytes) = try_open(dir.path()).expect("it was cut off");
     assert_eq!((again, torn_bytes), (records, 0));
+}
+
+/// A file that is set aside says nothing of the one before it; one that was begun says that it was whole.
+#[tokio::test]
+async fn a_torn_end_is_damage_only_where_a_later_file_was_begun() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bytes = forty_commits(dir.path()).await;
+    let path = write_ahead(dir.path());
+    let later = path.with_file_name("1000.jnl");
+    fs::write(&path, &bytes[..bytes.len() - 5]).expect("a write");
+    fs::write(&later, [0, 0, 0, 1]).expect("a write");
+    let damage = try_open(dir.path()).expect_err("damage");
+    assert!(
+        damage.at.starts_with(&path.display().to_string()),
+        "{damage}"
+    );
+    fs::write(&later, [0; 1024]).expect("a write");
+    let (records, torn_bytes) = try_open(dir.path()).expect("a torn end is no damage");
+    assert!(torn_bytes > 0);
+    assert!(records.len() >= 36, "{records:?}");
 }
 
 #[tokio::test]

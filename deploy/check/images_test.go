@@ -92,8 +92,8 @@ func TestWhatTheCrateIncludesIsCopied(t *testing.T) {
 	if err != nil || found == 0 {
 		t.Fatalf("%d includes, %v", found, err)
 	}
-	// build.rs reads the schema, and Cargo wants the benches of the manifest.
-	for _, needed := range []string{"proto", "benches", "Cargo.lock"} {
+	// build.rs reads the schema, and Cargo wants the benches and patches of the manifest.
+	for _, needed := range []string{"proto", "benches", "vendor", "Cargo.lock"} {
 		if !slices.Contains(sources, needed) {
 			t.Errorf("deploy/Dockerfile does not copy %s", needed)
 		}

@@ -24,6 +24,8 @@ const (
 	hunts, players          = 64, 250 // of each
 	// rotationsLeast is how many the open loop is to come through.
 	rotationsLeast = 3
+	// warmUpPart is how much shorter the warm-up of the open loop is.
+	warmUpPart = 3
 	// window is how long the parts of the open loop are that are shown by themselves.
 	window = 10 * time.Second
 	// settleQuiet is for how long the size on disk must stay as it is to be called

@@ -194,7 +194,8 @@ func mirrorCrate(t *testing.T, root, copied string) {
 		[2]string{"[package]\nname = \"player-state\"\n", "[package]\nname = \"planted\"\n"},
 		[2]string{"[lib]\nname = \"player_state\"\n", ""},
 		[2]string{"[[bin]]\nname = \"player-state\"\npath = \"src/main.rs\"\n", "[[bin]]\nname = \"planted\"\npath = \"main.rs\"\n"},
-		[2]string{"[[bench]]\nname = \"engine\"\nharness = false\n", ""})
+		[2]string{"[[bench]]\nname = \"engine\"\nharness = false\n", ""},
+		[2]string{"path = \"vendor/", "path = \"" + root + "/vendor/"})
 }
 
 // edit copies a file with a few places changed, each of which is there once.

@@ -53,6 +53,10 @@ use crate::engine::HuntId;
 /// a sync's way for long: at 64 MiB the worst commit took 90 ms, at 4 MiB 15 (docs/decisions/journal.md).
 const TABLE_BYTES: u64 = 4 << 20;
 
+/// With more in full write-ahead files a database writes all that they hold to tables, so that they go. One is more:
+/// else what a small keyspace has in memory only would hold file after file.
+const AHEAD_BYTES_MAX: u64 = 1 << 20;
+
 /// The unit of compression. A reader of the feed goes through rows in order, so larger is better.
 const COMPRESSED_BYTES: u32 = 32 * 1024;
 
@@ -385,6 +389,7 @@ fn open(path: &Path) -> Result<Database, Damage> {
             // One thread: tables are written and dropped one after the other, and never merged.
             .worker_threads(1)
             .manual_journal_persist(true)
+            .max_journaling_size(AHEAD_BYTES_MAX)
             // As it is written it can be looked at, and it is gone as soon as it is a table.
             .journal_compression(CompressionType::None)
             .cache_size(16 << 20)

@@ -30,8 +30,13 @@ const TRAILER: [u8; 4] = *b"FJL\x03";
 pub(super) fn check(database: &Path) -> Result<u64, Damage> {
     let files = files(database).map_err(|err| unreadable(database, &err))?;
     let mut torn_bytes = 0;
-    for (nth, path) in files.iter().enumerate() {
+    let mut torn: Option<Damage> = None;
+    for path in &files {
         let bytes = fs::read(path).map_err(|err| unreadable(path, &err))?;
+        // The one before was synced whole before anything was written here.
+        if let Some(torn) = torn.take_if(|_| bytes.iter().any(|byte| *byte != 0)) {
+            return Err(torn);
+        }
         let whole = whole_batches(&bytes);
         let rest = &bytes[whole..];
         let written = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
@@ -48,12 +53,10 @@ pub(super) fn check(database: &Path) -> Result<u64, Damage> {
                 ),
             });
         }
-        // The one before was synced whole before this one was begun.
-        if nth + 1 < files.len() {
-            let what =
-                format!("no whole batch in its last {written} bytes, and a later file follows");
-            return Err(Damage { at: at(), what });
-        }
+        torn = Some(Damage {
+            at: at(),
+            what: format!("no whole batch in its last {written} bytes, and a later file follows"),
+        });
         torn_bytes += written as u64;
     }
     Ok(torn_bytes)
