@@ -76,7 +76,7 @@ fn apply(shard: &Shard, command: player_state::pb::Command) {
 #[test]
 #[ignore = "prints figures of a release build"]
 fn recovery_of_many_players() {
-    for (hunts, players, records) in [(2_000, 50, 200_000), (2_000, 500, 2_000_000)] {
+    for (hunts, players, records) in [(2_000, 50, 131_072), (2_000, 500, 1_000_000)] {
         let journal = played(hunts, players, records);
         let disk = journal.disk.lock();
         for _ in 0..3 {

@@ -25,8 +25,8 @@ const EVERY: Duration = Duration::from_millis(100);
 /// A hunt is due when so many records followed its first that no snapshot holds: what a restart plays again at most …
 const BEHIND_RECORDS_MIN: u64 = 131_072;
 
-/// … or so many times the players that are held, if that is more: a snapshot costs as much as its players.
-const BEHIND_A_PLAYER: u64 = 2;
+/// … or so many a player that is held, if that is more: a snapshot costs as much as its players.
+const BEHIND_A_PLAYER: u64 = 1;
 
 /// A hunt is due after so long, however few its records are: retention drops only what no restart needs.
 const AGE_MAX: Duration = Duration::from_mins(1);

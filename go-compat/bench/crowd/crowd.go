@@ -38,13 +38,16 @@ const joining = 256
 
 // Crowd is players in hunts. It plays on one engine, once.
 type Crowd struct {
+	// Treasures is how many lie in each hunt; to be set before SitDown.
+	Treasures uint32
+
 	hunts []string
 	seats []*seat
 }
 
 // New makes so many hunts, with so many players each. The same seed plays the same game.
 func New(seed uint64, hunts, players int) *Crowd {
-	c := &Crowd{}
+	c := &Crowd{Treasures: Treasures}
 	for hunt := range hunts {
 		id := fmt.Sprintf("bench-%d", hunt)
 		c.hunts = append(c.hunts, id)
@@ -62,7 +65,7 @@ func New(seed uint64, hunts, players int) *Crowd {
 func (c *Crowd) SitDown(ctx context.Context, engine Engine) error {
 	for i, id := range c.hunts {
 		_, err := engine.CreateHunt(ctx, &pb.CreateHuntRequest{HuntId: id, Settings: &pb.HuntSettings{
-			Seed: uint64(i) + 1, Width: Side, Height: Side, Treasures: Treasures,
+			Seed: uint64(i) + 1, Width: Side, Height: Side, Treasures: c.Treasures,
 			MaxPlayers: uint32(len(c.seats) / len(c.hunts)), DurationMs: uint64(duration.Milliseconds()),
 		}})
 		if err != nil {

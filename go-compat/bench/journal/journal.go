@@ -45,6 +45,9 @@ func Run(ctx context.Context, config Config, r *report.Report, log *slog.Logger)
 	if err := b.open(ctx); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	if err := b.restart(ctx); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
 	return nil
 }
 

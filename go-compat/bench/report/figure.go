@@ -76,7 +76,7 @@ func Ratio(f Figure, a, b []float64) (Figure, error) {
 		f.Rounds = append(f.Rounds, round)
 		ratios = append(ratios, round.Ratio)
 	}
-	f.Value, f.Min, f.Max = median(ratios), slices.Min(ratios), slices.Max(ratios)
+	f.Value, f.Min, f.Max = Median(ratios), slices.Min(ratios), slices.Max(ratios)
 	return f, nil
 }
 
@@ -119,11 +119,11 @@ func (f Figure) absolutes() (a, b float64) {
 	for _, round := range f.Rounds {
 		as, bs = append(as, round.A), append(bs, round.B)
 	}
-	return median(as), median(bs)
+	return Median(as), Median(bs)
 }
 
-// median of an even count is halfway between the two in the middle.
-func median(values []float64) float64 {
+// Median of an even count is halfway between the two in the middle.
+func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 0 {

@@ -26,7 +26,7 @@ func TestARatioIsTheMedianOfTheRounds(t *testing.T) {
 
 func TestTheMedianOfAnEvenCountIsHalfway(t *testing.T) {
 	values := []float64{4, 1, 3, 2}
-	if got := median(values); got != 2.5 {
+	if got := Median(values); got != 2.5 {
 		t.Errorf("the median is %v", got)
 	}
 	if values[0] != 4 {
