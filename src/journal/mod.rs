@@ -13,6 +13,14 @@
 //! - A write or sync that failed is never tried again: [`Journal::failed`] completes, nobody who waits is
 //!   answered any more, and the process ends and recovers.
 
+/// A step at which a test ends the process as kill -9 would: `return` is what it sets there.
+macro_rules! crash_point {
+    ($name:literal) => {
+        fail::fail_point!($name, |_| std::process::abort())
+    };
+}
+pub(crate) use crash_point;
+
 mod cursor;
 mod recovery;
 mod ring;

@@ -67,9 +67,11 @@ impl Inner {
         self.close_block()?;
         let durable = *self.durable.borrow();
         let start = self.index.recovery_start().unwrap_or(durable);
+        crash_point!("recovery_start");
         self.state.put_recovery_start(start)?;
         // What recovery begins from is durable before anything that it replaced is dropped.
         self.state.sync()?;
+        crash_point!("recovery_start_kept");
         self.retain(start)
     }
 

@@ -122,11 +122,14 @@ impl Store {
             fs::create_dir_all(path).map_err(storage(path))?;
         }
         sync_dir(dir).map_err(storage(dir))?;
+        crash_point!("looked_at");
         let state = State::open(&state_dir)?;
+        crash_point!("state_opened");
         let database = open(&records_dir)?;
         let records = records(&database).map_err(storage(&records_dir))?;
         let incarnation = state.incarnation()?;
         state.sync().map_err(storage(&state_dir))?;
+        crash_point!("opened");
 
         let (floor, end) = read::bounds(&records, &records_dir)?;
         let inner = Arc::new(Inner {
@@ -286,8 +289,10 @@ impl Journal for Store {
     }
 
     fn put_fence(&self, fence: &Fence) {
+        crash_point!("fence");
         self.inner
             .keep(|state| state.put_fence(fence).and_then(|()| state.sync()));
+        crash_point!("fence_kept");
     }
 }
 
@@ -318,6 +323,7 @@ impl Inner {
 
     fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
         let hunts = self.state.snapshots()?;
+        crash_point!("snapshots_read");
         let (start, indexed) = (self.state.recovery_start()?, self.state.indexed()?);
         let ahead = |what: &str, place: Place| Damage {
             at: format!("place {}", end.0),

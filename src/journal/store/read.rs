@@ -134,6 +134,7 @@ impl Inner {
         let (inner, read) = (Arc::clone(self), Arc::clone(self));
         let index = move |row: Result<Vec<(Place, Entry)>, Damage>| {
             let entries = row?;
+            crash_point!("row_read");
             for (place, entry) in &entries {
                 if *place >= indexed {
                     inner.index.add_spot(&entry.hunt, entry.sequence, *place);
@@ -146,6 +147,7 @@ impl Inner {
             Ok(entries)
         };
         let at_the_end = std::iter::from_fn(move || {
+            crash_point!("rows_read");
             read.recovered.store(true, Ordering::Release);
             None
         });
