@@ -5,6 +5,7 @@
     reason = "every test program has its own copy, and uses a part of it"
 )]
 
+pub mod disk;
 pub mod engine;
 pub mod game;
 pub mod journal;
@@ -120,6 +121,19 @@ impl Start {
         eventually(|| match sidecar.get("/readyz") {
             (200, _) => Ok(()),
             (code, why) => Err(format!("{code}: {why}")),
+        });
+        sidecar
+    }
+
+    /// Starts it, and returns when it is ready or has ended.
+    pub fn settled(self) -> Sidecar {
+        let mut sidecar = self.spawn();
+        eventually(|| {
+            let has_ended = sidecar.child.try_wait().expect("a child").is_some();
+            let log = sidecar.log();
+            (has_ended || log.contains("\"ready\""))
+                .then_some(())
+                .ok_or(log)
         });
         sidecar
     }

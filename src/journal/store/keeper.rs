@@ -40,6 +40,7 @@ pub(super) fn run(inner: &Arc<Inner>) {
 
 impl Inner {
     pub(super) fn look_at_room(&self) {
+        fail::fail_point!("look", |_| ());
         let free = statvfs(&self.dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         let full = match free {
             Ok(free) => free < self.settings.reserve_bytes,
