@@ -94,6 +94,10 @@ pub trait Journal: Send + Sync + 'static {
     /// begin at it. None where nothing is recovered.
     fn unsnapped(&self, place: Place) -> Vec<HuntId>;
 
+    /// The place up to which retention would drop records, and recovery still needs some of them: those of the hunts
+    /// that are [`unsnapped`](Self::unsnapped) before it. Only grows.
+    fn overdue(&self) -> Place;
+
     /// Keeps a snapshot in the place of the hunt's last one. All that it holds must be durable. Blocks on the
     /// disk; durable with the next sync, and nothing depends on when that is.
     fn put_snapshot(&self, hunt: KeptHunt);
