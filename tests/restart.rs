@@ -102,6 +102,16 @@ async fn a_process_killed_at_any_step_of_a_recovery_loses_and_doubles_nothing() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_while_it_began_its_journal_begins_it_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    crash(dir.path(), "begun=return");
+    assert!(!dir.path().join("journal").exists(), "no half of one");
+    let callers = snapped(dir.path()).await;
+    let sidecar = start(dir.path(), "").ready();
+    audit(&sidecar, &callers).await;
+}
+
 /// Three crashes of a recovery for one under load, each crash at the next step.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_crashes_ten_times_in_a_row_loses_and_doubles_nothing() {
