@@ -75,7 +75,11 @@ test-e2e: build-test ## The real binaries together: both engines compared, the f
 	$(call step,end to end,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 8m ./e2e/...)
 
 .PHONY: test-long
-test-long: build-test ## The same comparisons at length (about an hour).
+test-long: build-test ## Comparisons, crashes, power cuts and damage at length (about an hour and a half).
+	$(call step,kill -9 under load at length,RESTART_CYCLES=600 cargo test $(CARGO_TEST) --quiet --test restart)
+	$(call step,power cuts at length,POWER_CUTS=200 cargo test $(CARGO_TEST) --quiet --test power_cut -- --nocapture)
+	$(call step,every cut and bit of write-ahead files,JOURNAL_BITS=1 cargo test $(CARGO_TEST) --quiet --test store)
+	$(call step,every cut and bit of all files of a journal,JOURNAL_BITS=1 cargo test $(CARGO_TEST) --quiet --lib journal::store::damage -- --nocapture)
 	$(call step,hunts of the Rust properties in both engines at length,COMMANDS=10000000 LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test --release $(CARGO_TEST) --quiet --test rules -- --ignored --nocapture differential)
 	$(call step,generated hunts in both engines at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -v -tags e2e -timeout 60m -run TestBothEngines ./differential -long)
 	$(call step,end to end at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 60m ./e2e/... -long)

@@ -79,7 +79,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
         let (connections_max, idle_max) = (settings.admin_connections_max, settings.admin_idle_max);
         tokio::spawn(admin.serve(Arc::clone(&told), connections_max, idle_max));
     }
-    let kept = tokio::select! {
+    let mut kept = tokio::select! {
         kept = kept(settings, rulesets, &metrics, &told.readiness) => kept?,
         name = signals.next() => return Err(Exit::runtime(format!("{name} before the journal was recovered"))),
     };
@@ -106,6 +106,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
         why = shard.journal().failed() => return Err(Exit::runtime(format!("{why}; nothing was answered that is not kept: started again, the process recovers"))),
         // Without it no hunt would end by time, and nobody would be told: better to be started again.
         _ = sweep => return Err(Exit::runtime("the sweep, which ends hunts by time, panicked; the log says where")),
+        () = kept.checkpoints_panicked() => return Err(Exit::runtime("the checkpoints, which keep snapshots of hunts, panicked; the log says where: started again, the process recovers")),
         _ = reload => return Err(Exit::runtime("the reload of rulesets panicked; the log says where")),
     };
     tracing::info!(signal = name, drain_max = ?settings.drain_max, "draining");
@@ -131,6 +132,14 @@ struct Kept {
 }
 
 impl Kept {
+    /// Completes if the thread that takes snapshots is no more: the journal would grow, and a restart take ever longer.
+    async fn checkpoints_panicked(&mut self) {
+        match &mut self.on_disk {
+            Some((_, checkpoints)) => checkpoints.panicked().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Leaves as little as can be for the next start to play again.
     fn close(self, until: Instant) -> Result<(), Exit> {
         let Some((store, checkpoints)) = self.on_disk else {

@@ -3,13 +3,13 @@
 mod common;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use common::{
     PATIENCE,
-    engine::Engine,
+    engine::{Engine, refusal},
     eventually,
     game::{dig, join, settings},
     journal::Recording,
@@ -18,11 +18,12 @@ use player_state::{
     config::{Claim, Settings},
     engine::HuntId,
     journal::Journal as _,
-    pb::{HuntStatus, hunt_status::State},
+    pb::{HuntStatus, Record, hunt_status::State, refusal::Reason},
     shard::{Checkpoints, Limits, Rulesets, Shard},
     telemetry::Metrics,
     wire,
 };
+use prost::Message as _;
 use tonic::Code;
 
 async fn played() -> Engine {
@@ -126,4 +127,54 @@ async fn a_hunt_let_go_is_forgotten_after_its_epoch_is_kept_and_never_comes_back
     assert!(again.list().await.is_empty());
     let refused = again.create_as("h", settings(), 5, 7).await;
     assert_eq!(refused.expect_err("a refusal").code(), Code::AlreadyExists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantined_hunt_is_let_go_loudly_when_retention_goes_past_its_records_and_not_before() {
+    let first = played().await;
+    let mut disk = first.journal.disk.lock().clone();
+    // Another digest than the records come to: `a` is quarantined.
+    let (_, entry) = &mut disk.records[0];
+    let mut record = Record::decode(entry.record.clone()).expect("a record");
+    assert_eq!(record.hunt_id, "a");
+    record.digest ^= 1;
+    entry.record = record.encode_to_vec().into();
+
+    let engine = Engine::start(&disk, Claim::Auto, Rulesets::default()).await;
+    assert_eq!(engine.status("a").await.state(), State::Quarantined);
+    let checkpoints = Checkpoints::start(&engine.shard).expect("a thread");
+    let let_go = || {
+        let metrics = engine.shard.metrics();
+        metrics.player_state_quarantined_let_go_total.get()
+    };
+    let snapped = |hunts: usize| {
+        eventually(|| {
+            let disk = engine.journal.disk.lock();
+            let found = disk.snapshots.len();
+            (found == hunts).then_some(()).ok_or(format!("{found}"))
+        });
+    };
+    assert_eq!(let_go(), 0, "retention does not want its records yet");
+    engine.journal.overdue.store(1, Ordering::Relaxed);
+    eventually(|| (let_go() == 1).then_some(()).ok_or("not yet".to_owned()));
+    snapped(0);
+    engine
+        .journal
+        .overdue
+        .store(engine.journal.end().0, Ordering::Relaxed);
+    snapped(1);
+    assert_eq!(let_go(), 1, "`b` has a snapshot, and stays");
+    finish(checkpoints).await.expect("finished");
+    let refused = engine.hunt("a").await.expect_err("a refusal");
+    assert_eq!(refusal(&refused).reason(), Reason::Quarantined);
+
+    let again = engine.again(Claim::Auto).await;
+    let listed: Vec<_> = again.list().await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].hunt_id, "b");
+    let refused = again.create("a", settings()).await.expect_err("a refusal");
+    assert_eq!(refused.code(), Code::AlreadyExists);
+    let refused = again.hunt("a").await.expect_err("a refusal");
+    assert_eq!(refused.code(), Code::NotFound);
+    assert!(refused.message().contains("was let go"), "{refused:?}");
 }

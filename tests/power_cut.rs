@@ -6,14 +6,14 @@
 mod common;
 
 use std::{
-    fs::{self, OpenOptions},
-    io::Write as _,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use common::{
     Sidecar,
+    disk::{self, Mount, ext4},
     load::{Load, audit, hunts, kill, lost, start},
 };
 use rustix::process::Signal;
@@ -24,47 +24,26 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))"
 
 /// A file system of its own, on a loop device.
 struct Disk {
+    mount: Option<Mount>,
     dir: tempfile::TempDir,
-}
-
-fn run(command: &str, args: &[&Path]) -> Result<(), String> {
-    let mut words = command.split(' ');
-    let mut command = Command::new(words.next().expect("a program"));
-    let output = command.args(words).args(args).output();
-    let output = output.map_err(|err| format!("{command:?}: {err}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    ))
 }
 
 impl Disk {
     /// Made and mounted, or why that cannot be here.
     fn new() -> Result<Self, String> {
-        let dir =
-            tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|err| err.to_string())?;
-        let disk = Self { dir };
-        let image = fs::File::create(disk.image()).map_err(|err| err.to_string())?;
-        image.set_len(1 << 30).map_err(|err| err.to_string())?;
-        fs::create_dir(disk.path()).map_err(|err| err.to_string())?;
-        run("mkfs.ext4 -q", &[&disk.image()])?;
-        disk.mount()?;
+        let dir = disk::dir();
+        ext4(&image(dir.path()), 1 << 30)?;
+        let mut disk = Self { mount: None, dir };
+        disk.mount = Some(disk.mounted()?);
         Ok(disk)
-    }
-
-    fn image(&self) -> PathBuf {
-        self.dir.path().join("image")
     }
 
     fn path(&self) -> PathBuf {
         self.dir.path().join("disk")
     }
 
-    fn mount(&self) -> Result<(), String> {
-        run("mount -o loop", &[&self.image(), &self.path()])
+    fn mounted(&self) -> Result<Mount, String> {
+        Mount::image(&self.path(), &image(self.dir.path()))
     }
 
     /// Nothing that is not on the disk by now will ever be. A power cut stops programs too, at once and first: a
@@ -86,9 +65,9 @@ impl Disk {
         sidecar.ended();
     }
 
-    fn back(&self) {
-        run("umount", &[&self.path()]).expect("unmounted");
-        self.mount().expect("mounted again");
+    fn back(&mut self) {
+        self.mount = None;
+        self.mount = Some(self.mounted().expect("mounted again"));
     }
 }
 
@@ -111,32 +90,13 @@ fn stop(sidecar: &Sidecar) {
     }
 }
 
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Not mounted, if its making failed on the way.
-        let _ = run("umount", &[&self.path()]);
-    }
-}
-
-/// A disk, or `None` with a line for the count of what was skipped.
-fn disk(test: &str) -> Option<Disk> {
-    match Disk::new() {
-        Ok(disk) => Some(disk),
-        Err(why) => {
-            eprintln!("SKIPPED: {test}: {why}");
-            if let Some(path) = std::env::var_os("SKIPPED_FILE") {
-                let file = OpenOptions::new().create(true).append(true).open(path);
-                writeln!(file.expect("the file of skipped tests"), "{test}: {why}")
-                    .expect("a line");
-            }
-            None
-        }
-    }
+fn image(dir: &Path) -> PathBuf {
+    dir.join("image")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_a_power_cut() {
-    let Some(disk) = disk("power cuts") else {
+    let Some(mut disk) = disk::or_skipped("power cuts", Disk::new()) else {
         return;
     };
     let cuts = std::env::var("POWER_CUTS").map_or(5, |n| n.parse().expect("a number"));
@@ -158,7 +118,7 @@ async fn what_was_answered_survives_a_power_cut() {
 /// The counter-proof: without a sync the same cut loses what was answered last.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_sync_the_same_power_cut_loses_answers() {
-    let Some(disk) = disk("the counter-proof of power cuts") else {
+    let Some(mut disk) = disk::or_skipped("the counter-proof of power cuts", Disk::new()) else {
         return;
     };
     let data = disk.path().join("data");

@@ -1,15 +1,42 @@
-//! Answered means kept: the process is killed with -9 under load, again and again, and at each step of a commit.
+//! Answered means kept: the process is killed with -9 under load, again and again, and at each step of a commit and
+//! of a recovery.
 //!
 //! `RESTART_CYCLES=600` is the long form.
 
 mod common;
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    os::unix::process::ExitStatusExt as _, path::Path, sync::atomic::Ordering, time::Duration,
+};
 
 use common::{
-    eventually,
-    load::{HUNTS, Load, audit, hunts, kill, start},
+    Sidecar, eventually,
+    load::{Caller, HUNTS, Load, audit, hunts, kill, start},
 };
+
+/// SIGABRT, by which a process ends at a crash point.
+const ABORTED: i32 = 6;
+
+/// The steps of a recovery, in their order, up to the one at which the process is ready. Steps that are there for
+/// each hunt or record are crashed in their midst.
+const RECOVERY: [&str; 13] = [
+    "looked_at=return",
+    "state_opened=return",
+    "opened=return",
+    "snapshots_read=return",
+    "loaded=2*off->return",
+    "row_read=5*off->return",
+    "rows_read=return",
+    "put=2*off->return",
+    "fence=return",
+    "fence_kept=return",
+    "claim=2*off->return",
+    "claimed=2*off->return",
+    "all_claimed=return",
+];
+
+/// What the thread beside the recovery does once it was read.
+const AFTER_RECOVERY: [&str; 2] = ["recovery_start=return", "recovery_start_kept=return"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_again_and_again_under_load_loses_and_doubles_nothing() {
@@ -48,6 +75,88 @@ async fn a_process_killed_at_any_step_of_a_commit_loses_and_doubles_nothing() {
         sidecar = start(dir.path(), "").ready();
         audit(&sidecar, &callers).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_any_step_of_a_recovery_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut callers = snapped(dir.path()).await;
+    for at in RECOVERY {
+        // Records that the snapshots do not hold, so that there is something to play.
+        let sidecar = start(dir.path(), "").ready();
+        callers = play(&sidecar, callers).await;
+        kill(sidecar);
+        crash(dir.path(), at);
+        let sidecar = start(dir.path(), "").ready();
+        audit(&sidecar, &callers).await;
+        kill(sidecar);
+    }
+    for at in AFTER_RECOVERY {
+        let mut sidecar = start(dir.path(), at).ready();
+        let load = Load::begin(&sidecar, callers).await;
+        assert_eq!(sidecar.ended().signal(), Some(ABORTED), "{at}");
+        callers = load.callers().await;
+        let sidecar = start(dir.path(), "").ready();
+        audit(&sidecar, &callers).await;
+        kill(sidecar);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_while_it_began_its_journal_begins_it_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    crash(dir.path(), "begun=return");
+    assert!(!dir.path().join("journal").exists(), "no half of one");
+    let callers = snapped(dir.path()).await;
+    let sidecar = start(dir.path(), "").ready();
+    audit(&sidecar, &callers).await;
+}
+
+/// Three crashes of a recovery for one under load, each crash at the next step.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_crashes_ten_times_in_a_row_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut callers = snapped(dir.path()).await;
+    let mut steps = RECOVERY.into_iter().cycle();
+    for _ in 0..3 {
+        let mut crashes = 0;
+        while crashes < 10 {
+            for at in steps.by_ref().take(3) {
+                crash(dir.path(), at);
+            }
+            let sidecar = start(dir.path(), "").ready();
+            let load = Load::begin(&sidecar, callers).await;
+            load.answered(100).await;
+            kill(sidecar);
+            callers = load.callers().await;
+            crashes += 4;
+        }
+        let sidecar = start(dir.path(), "").ready();
+        audit(&sidecar, &callers).await;
+        kill(sidecar);
+    }
+}
+
+/// Hunts that all have a snapshot, from a clean stop.
+async fn snapped(dir: &Path) -> Vec<Caller> {
+    let mut sidecar = start(dir, "").ready();
+    let callers = hunts(&sidecar).await;
+    let callers = play(&sidecar, callers).await;
+    sidecar.terminate();
+    assert_eq!(sidecar.ended().code(), Some(0));
+    callers
+}
+
+async fn play(sidecar: &Sidecar, callers: Vec<Caller>) -> Vec<Caller> {
+    let load = Load::begin(sidecar, callers).await;
+    load.answered(100).await;
+    load.callers().await
+}
+
+/// A start that ends at a crash point, before it is ready.
+fn crash(dir: &Path, at: &str) {
+    let (status, log) = start(dir, at).ended();
+    assert_eq!(status.signal(), Some(ABORTED), "{at}: {log}");
 }
 
 /// Waits until nothing is answered any more, or a second has passed: a step beside the commit stops nobody.

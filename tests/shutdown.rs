@@ -160,3 +160,18 @@ fn a_sweep_that_panics_ends_the_process_instead_of_leaving_hunts_open() {
         sidecar.log()
     );
 }
+
+#[test]
+fn checkpoints_that_panic_end_the_process_instead_of_letting_the_journal_grow() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sidecar = Start::new()
+        .arg(&format!("--data-dir={}", dir.path().display()))
+        .env("FAILPOINTS", "checkpoints=2*off->panic")
+        .ready();
+    assert_eq!(sidecar.ended().code(), Some(1));
+    let log = sidecar.log();
+    assert!(
+        log.contains("the checkpoints, which keep snapshots of hunts, panicked"),
+        "{log}"
+    );
+}

@@ -13,6 +13,14 @@
 //! - A write or sync that failed is never tried again: [`Journal::failed`] completes, nobody who waits is
 //!   answered any more, and the process ends and recovers.
 
+/// A step at which a test ends the process as kill -9 would: `return` is what it sets there.
+macro_rules! crash_point {
+    ($name:literal) => {
+        fail::fail_point!($name, |_| std::process::abort())
+    };
+}
+pub(crate) use crash_point;
+
 mod cursor;
 mod recovery;
 mod ring;
@@ -85,6 +93,10 @@ pub trait Journal: Send + Sync + 'static {
     /// The hunts with a durable record before `place` that no snapshot of theirs holds: recovery would have to
     /// begin at it. None where nothing is recovered.
     fn unsnapped(&self, place: Place) -> Vec<HuntId>;
+
+    /// The place up to which retention would drop records, and recovery still needs some of them: those of the hunts
+    /// that are [`unsnapped`](Self::unsnapped) before it. Only grows.
+    fn overdue(&self) -> Place;
 
     /// Keeps a snapshot in the place of the hunt's last one. All that it holds must be durable. Blocks on the
     /// disk; durable with the next sync, and nothing depends on when that is.

@@ -39,6 +39,10 @@ pub(super) enum Failure {
     Create { hunt_id: String, why: NotCreated },
     #[error("hunt {0:?} is not known here: create it, or ask the engine that owns it")]
     UnknownHunt(String),
+    #[error(
+        "hunt {0:?} was let go: it ended, or retention went past its records while it was quarantined; take a new id"
+    )]
+    GoneHunt(String),
     #[error("player {player_id} never joined hunt {hunt_id:?}")]
     UnknownPlayer { hunt_id: String, player_id: u64 },
     #[error(
@@ -82,7 +86,7 @@ pub(super) enum NotCreated {
     OtherSettings,
     #[error("it exists at epoch {current}, and epoch {asked} came")]
     OtherEpoch { asked: u64, current: u64 },
-    #[error("it existed, ended and was let go; ids are never reused, take a new one")]
+    #[error("it existed and was let go; ids are never reused, take a new one")]
     Gone,
     #[error(
         "{hunts_max} hunts are held, the limit of hunts_max (player_state_hunts); try again when some have ended"
@@ -155,6 +159,7 @@ impl Failure {
         let hunt_id = hunt_id.to_string();
         match why {
             HuntRefused::Unknown => Self::UnknownHunt(hunt_id),
+            HuntRefused::Gone => Self::GoneHunt(hunt_id),
             HuntRefused::UnknownPlayer(player) => Self::UnknownPlayer {
                 hunt_id,
                 player_id: player.get(),
@@ -193,9 +198,10 @@ impl Failure {
         match self {
             Self::Field { .. } => Code::InvalidArgument,
             Self::Create { why, .. } => why.code(),
-            Self::UnknownHunt(_) | Self::UnknownPlayer { .. } | Self::RecordNotKept { .. } => {
-                Code::NotFound
-            }
+            Self::UnknownHunt(_)
+            | Self::GoneHunt(_)
+            | Self::UnknownPlayer { .. }
+            | Self::RecordNotKept { .. } => Code::NotFound,
             Self::NoRoom(_) => Code::ResourceExhausted,
             Self::Quarantined(_)
             | Self::NotActive { .. }
@@ -228,6 +234,7 @@ impl Failure {
             },
             Self::Create { .. }
             | Self::UnknownHunt(_)
+            | Self::GoneHunt(_)
             | Self::UnknownPlayer { .. }
             | Self::RecordNotKept { .. }
             | Self::NotKeptInTime

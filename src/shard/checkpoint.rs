@@ -2,6 +2,9 @@
 //!
 //! A thread of its own, on no runtime: it encodes, and it waits for the disk. It holds one hunt's lock at a time, for
 //! one copy of the hunt, and takes no more than a part of a core.
+//!
+//! Of a hunt in quarantine there is no state to keep: its records stay, so that a restart or whoever looks at it has
+//! them, until retention wants to go past them. Then it is let go, loudly.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +14,10 @@ use std::{
 };
 
 use prost::{Message as _, bytes::Bytes};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use super::{Shard, claims::Keep};
 use crate::{
@@ -41,6 +47,7 @@ const FORGETTING_MAX: usize = 1024;
 pub struct Checkpoints {
     finish_until: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Checkpoints {
@@ -61,11 +68,23 @@ impl Checkpoints {
             ends: VecDeque::new(),
         };
         let thread = thread::Builder::new().name("checkpoints".to_owned());
-        let thread = thread.spawn(move || rounds.run())?;
+        let (end, ended) = oneshot::channel();
+        let run = move || {
+            rounds.run();
+            // Dropped on the way by a panic, and by nothing else.
+            let _ = end.send(());
+        };
         Ok(Self {
             finish_until,
-            thread,
+            thread: thread.spawn(run)?,
+            ended,
         })
+    }
+
+    /// Completes if the thread panicked. Cancel safe.
+    pub async fn panicked(&mut self) {
+        // Else it ends only when it is told to.
+        let _ = (&mut self.ended).await;
     }
 
     /// Takes a snapshot of every hunt that a restart would have to play records for, as far as there is time, and
@@ -91,8 +110,10 @@ struct Rounds {
 impl Rounds {
     fn run(&mut self) {
         while self.finish_until.get().is_none() {
+            fail::fail_point!("checkpoints");
             self.forget();
-            let due = self.due();
+            let overdue = self.shard.journal.overdue();
+            let due = self.due().max(overdue);
             for hunt in self.shard.journal.unsnapped(due) {
                 let began = Instant::now();
                 self.snapshot(&hunt);
@@ -102,6 +123,7 @@ impl Rounds {
                 }
                 thread::park_timeout(began.elapsed() * REST);
             }
+            self.let_go_overdue(overdue);
             thread::park_timeout(EVERY);
         }
         self.forget();
@@ -140,25 +162,53 @@ impl Rounds {
         aged.max(Place(end.0.saturating_sub(behind)))
     }
 
-    /// Has the journal forget what was let go. The highest epoch is kept before: a hunt that goes takes its own along.
+    /// Has the journal forget what was let go.
     fn forget(&mut self) {
         let Ok(first) = self.forgetting.try_recv() else {
             return;
         };
-        let Shard {
-            claims, journal, ..
-        } = &*self.shard;
-        if !self.unless_failed(claims.kept(journal, Keep::All)) {
+        if !self.epoch_kept() {
             return;
         }
-        journal.let_go(&first);
+        self.shard.journal.let_go(&first);
         while let Ok(hunt) = self.forgetting.try_recv() {
             self.shard.journal.let_go(&hunt);
         }
     }
 
+    /// Lets go of hunts in quarantine whose records before `overdue` keep retention up. The rest had their snapshot
+    /// taken, or are gone.
+    fn let_go_overdue(&self, overdue: Place) {
+        for id in self.shard.journal.unsnapped(overdue) {
+            let lock = self.shard.hunts.get(id.as_str());
+            if lock.is_none_or(|lock| lock.hold().is_ok()) {
+                continue;
+            }
+            self.shard.gone.add(&id);
+            if !self.epoch_kept() {
+                return;
+            }
+            self.shard.journal.let_go(&id);
+            let metrics = &self.shard.metrics;
+            metrics.player_state_quarantined_let_go_total.inc();
+            tracing::error!(
+                hunt_id = %id,
+                "retention goes past the records of this quarantined hunt: it is let go, and cannot be rebuilt any \
+                 more; its id is not used again"
+            );
+        }
+    }
+
+    /// Keeps the highest epoch: a hunt that goes takes its own along. False if it never will be.
+    fn epoch_kept(&self) -> bool {
+        let Shard {
+            claims, journal, ..
+        } = &*self.shard;
+        self.unless_failed(claims.kept(journal, Keep::All))
+    }
+
     fn snapshot(&self, id: &HuntId) {
-        // One that is gone is forgotten soon; one in quarantine has no state to keep.
+        // One that is gone is forgotten soon.
         let Some(lock) = self.shard.hunts.get(id.as_str()) else {
             return;
         };

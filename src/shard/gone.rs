@@ -1,4 +1,4 @@
-//! The ids of hunts that ended and were let go: they are not used again.
+//! The ids of hunts that were let go, most of them after they ended: they are not used again.
 //!
 //! While nothing is durable this memory ends with the process, and it is bounded: the oldest ids go
 //! first. What keeps an id from coming back for good is whoever gives ids out (the router's ledger

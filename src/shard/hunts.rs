@@ -26,7 +26,7 @@ pub enum CreateRefused {
         /// What there is.
         known: Vec<String>,
     },
-    /// The id was a hunt's that ended and was let go.
+    /// The id was a hunt's that was let go.
     Gone,
     /// The maps of all hunts hold as much as they may.
     PlacedFull {
@@ -44,6 +44,8 @@ pub enum CreateRefused {
 pub enum HuntRefused {
     /// It is not here.
     Unknown,
+    /// It was here, and was let go.
+    Gone,
     /// It never saw the player.
     UnknownPlayer(PlayerId),
     /// It is here, and answers nothing.
@@ -171,7 +173,11 @@ impl Shard {
     }
 
     pub(super) fn find(&self, id: &HuntId) -> Result<Arc<HuntLock>, HuntRefused> {
-        self.hunts.get(id.as_str()).ok_or(HuntRefused::Unknown)
+        let found = self.hunts.get(id.as_str());
+        found.ok_or_else(|| match self.gone.contains(id) {
+            true => HuntRefused::Gone,
+            false => HuntRefused::Unknown,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     engine::{
         Activated, Activation, HuntId, HuntLock, HuntStatus, NotActivated, NotServed, Quarantined,
     },
-    journal::{APPLIED_BYTES_MAX, NoRoom, Place, draw_incarnation},
+    journal::{APPLIED_BYTES_MAX, NoRoom, Place, crash_point, draw_incarnation},
     wire,
 };
 
@@ -151,10 +151,12 @@ impl Shard {
         match activated.map_err(ActivateRefused::Engine)? {
             Activated::Before { since } => Ok(since),
             Activated::Now(changed) => {
+                crash_point!("claim");
                 let owner = ENGINE.to_owned();
                 let record = wire::owner_changed_record(hunt.id(), changed, owner, missed);
                 self.append(room, &hunt, &record, false);
                 self.claims.saw_epoch(changed.epoch);
+                crash_point!("claimed");
                 Ok(changed.sequence)
             }
         }
@@ -179,6 +181,7 @@ impl Shard {
         if let Some(last) = self.journal.end().0.checked_sub(1) {
             self.journal.durable(Place(last)).await;
         }
+        crash_point!("all_claimed");
         claimed
     }
 

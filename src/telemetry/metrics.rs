@@ -122,6 +122,8 @@ metrics! {
     player_state_hunts: IntGaugeVec ["state"] in "hunts";
     /// Hunts that recovery quarantined: mismatch (replayed to something else than recorded), hole (records missing), unreadable, panic.
     player_state_recovery_quarantined_total: IntCounterVec ["why"] in "hunts";
+    /// Hunts in quarantine that were let go, because retention went past their records. Each is named in the log.
+    player_state_quarantined_let_go_total: IntCounter [] in "hunts";
     /// Snapshots of hunts that were kept, so that a recovery begins there.
     player_state_snapshots_total: IntCounter [] in "snapshots";
     /// Players present in hunts that have not ended. Looked at four times a second.

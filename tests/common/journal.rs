@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -30,6 +30,8 @@ pub struct Recording {
     ring: Ring,
     pub flowing: watch::Sender<bool>,
     pub full: AtomicBool,
+    /// Up to which retention would drop records.
+    pub overdue: AtomicU64,
     pub disk: Mutex<Disk>,
 }
 
@@ -78,6 +80,7 @@ impl Recording {
             ring,
             flowing: watch::Sender::new(true),
             full: AtomicBool::new(false),
+            overdue: AtomicU64::new(0),
             disk: Mutex::new(disk.clone()),
         })
     }
@@ -156,10 +159,16 @@ impl Journal for Recording {
     fn unsnapped(&self, place: Place) -> Vec<HuntId> {
         let disk = self.disk.lock();
         let upto = |hunt: &HuntId| disk.snapshots.get(hunt).map_or(Place(0), |kept| kept.upto);
-        let due = |(at, entry): &&(Place, Entry)| *at < place && *at >= upto(&entry.hunt);
+        let due = |(at, entry): &&(Place, Entry)| {
+            *at < place && *at >= upto(&entry.hunt) && !disk.gone.contains(&entry.hunt)
+        };
         let due = disk.records.iter().filter(due);
         let hunts: BTreeSet<_> = due.map(|(_, entry)| entry.hunt.clone()).collect();
         hunts.into_iter().collect()
+    }
+
+    fn overdue(&self) -> Place {
+        Place(self.overdue.load(Ordering::Relaxed))
     }
 
     fn put_snapshot(&self, hunt: KeptHunt) {

@@ -157,8 +157,8 @@ pub fn kill(mut sidecar: Sidecar) {
     sidecar.ended();
 }
 
-/// Every answer is in the feed where it said; no request is there twice; sequences have no hole; the state is
-/// what its records come to.
+/// Every answer is in the feed where it said; no request is there twice; sequences have no hole; no owner has an
+/// epoch again; the state is what its records come to.
 pub async fn audit(sidecar: &Sidecar, callers: &[Caller]) {
     let lost = lost(sidecar, callers).await;
     assert_eq!(lost, 0, "answered changes are lost");
@@ -171,8 +171,13 @@ pub async fn lost(sidecar: &Sidecar, callers: &[Caller]) -> usize {
     for n in 0..HUNTS {
         let records = game.records(&hunt(n)).await;
         let mut places = HashMap::new();
+        let mut epoch = 0;
         for (nth, record) in (1..).zip(&records) {
             assert_eq!(record.sequence, nth, "{}: a hole or a double", hunt(n));
+            if let Some(Change::OwnerChanged(_)) = &record.change {
+                assert!(record.epoch > epoch, "{}: epoch {epoch} again", hunt(n));
+            }
+            epoch = record.epoch;
             if let Some(Change::Applied(applied)) = &record.change {
                 let command = applied.command.as_ref().expect("a command");
                 let before = places.insert((command.player_id, command.request_id), nth);

@@ -5,6 +5,7 @@
     reason = "every test program has its own copy, and uses a part of it"
 )]
 
+pub mod disk;
 pub mod engine;
 pub mod game;
 pub mod journal;
@@ -114,20 +115,43 @@ impl Start {
     }
 
     /// Starts it, and returns when it says that it is ready.
-    pub fn ready(mut self) -> Sidecar {
-        let log = File::create(self.dir.path().join("log")).expect("a log");
-        let child = self.command.stderr(log).stdout(Stdio::null()).spawn();
-        let mut sidecar = Sidecar {
-            child: child.expect("the program starts"),
-            dir: self.dir,
-            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
+    pub fn ready(self) -> Sidecar {
+        let mut sidecar = self.spawn();
         sidecar.admin = sidecar.logged("admin").parse().expect("an address");
         eventually(|| match sidecar.get("/readyz") {
             (200, _) => Ok(()),
             (code, why) => Err(format!("{code}: {why}")),
         });
         sidecar
+    }
+
+    /// Starts it, and returns when it is ready or has ended.
+    pub fn settled(self) -> Sidecar {
+        let mut sidecar = self.spawn();
+        eventually(|| {
+            let has_ended = sidecar.child.try_wait().expect("a child").is_some();
+            let log = sidecar.log();
+            (has_ended || log.contains("\"ready\""))
+                .then_some(())
+                .ok_or(log)
+        });
+        sidecar
+    }
+
+    /// Starts it, and waits for its end.
+    pub fn ended(self) -> (ExitStatus, String) {
+        let mut sidecar = self.spawn();
+        (sidecar.ended(), sidecar.log())
+    }
+
+    fn spawn(mut self) -> Sidecar {
+        let log = File::create(self.dir.path().join("log")).expect("a log");
+        let child = self.command.stderr(log).stdout(Stdio::null()).spawn();
+        Sidecar {
+            child: child.expect("the program starts"),
+            dir: self.dir,
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn run(inner: &Arc<Inner>) {
 
 impl Inner {
     pub(super) fn look_at_room(&self) {
+        fail::fail_point!("look", |_| ());
         let free = statvfs(&self.dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         let full = match free {
             Ok(free) => free < self.settings.reserve_bytes,
@@ -67,9 +68,12 @@ impl Inner {
         self.close_block()?;
         let durable = *self.durable.borrow();
         let start = self.index.recovery_start().unwrap_or(durable);
+        crash_point!("recovery_start");
+        self.state.put_durable(durable)?;
         self.state.put_recovery_start(start)?;
         // What recovery begins from is durable before anything that it replaced is dropped.
         self.state.sync()?;
+        crash_point!("recovery_start_kept");
         self.retain(start)
     }
 
@@ -104,7 +108,11 @@ impl Inner {
             let age = Duration::from_millis(now_ms().saturating_sub(oldest.at_ms));
             let too_old = age > self.settings.retain_age;
             let too_much = self.database.disk_space()? > self.settings.retain_bytes;
-            if oldest.end > recovery_start || !(too_old || too_much) {
+            if !(too_old || too_much) {
+                return Ok(());
+            }
+            if oldest.end > recovery_start {
+                self.overdue.store(oldest.end.0, Ordering::Relaxed);
                 return Ok(());
             }
             self.floor.store(oldest.end.0, Ordering::Relaxed);

@@ -9,8 +9,8 @@
 //! - `state` never tells of a record that is not durable, and retention never drops one that recovery needs.
 //! - After a write or sync that failed, nothing is written any more, and nobody is told anything.
 //!
-//! The write-ahead file is looked at before fjall opens it ([`wal`]): fjall would cut damage off with all that
-//! follows it.
+//! Before fjall opens a database, its write-ahead files and the list of its tables are looked at ([`wal`], [`tables`]):
+//! fjall would cut damage off with all that follows it, and take what is missing for what never was.
 
 mod index;
 mod keeper;
@@ -18,6 +18,7 @@ mod queue;
 mod read;
 mod row;
 mod state;
+mod tables;
 mod wal;
 mod writer;
 
@@ -35,7 +36,7 @@ use std::{
 };
 
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions,
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
     compaction::Fifo,
     config::{BlockSizePolicy, FilterPolicy},
 };
@@ -59,6 +60,13 @@ const AHEAD_BYTES_MAX: u64 = 1 << 20;
 
 /// The unit of compression. A reader of the feed goes through rows in order, so larger is better.
 const COMPRESSED_BYTES: u32 = 32 * 1024;
+
+/// The database of the rows, and how many keyspaces it has.
+const RECORDS: &str = "records";
+const RECORDS_KEYSPACES: u64 = 1;
+
+/// The database of what recovery begins from.
+const STATE: &str = "state";
 
 /// How the journal is kept.
 #[derive(Clone, Debug)]
@@ -93,6 +101,8 @@ struct Inner {
     index: Index,
     /// The place of the oldest record.
     floor: AtomicU64,
+    /// Up to which retention would drop records that recovery needs.
+    overdue: AtomicU64,
     /// Blocks of the index, the oldest first; the records behind the last are in `index` alone.
     blocks: parking_lot::Mutex<std::collections::VecDeque<state::Block>>,
     /// The place after the last record that may be answered for.
@@ -117,20 +127,20 @@ impl Store {
     /// # Errors
     /// What is there cannot be read whole. A torn end can: it is cut off.
     pub fn open(dir: &Path, settings: StoreSettings) -> Result<(Self, Recovery), Damage> {
-        let (records_dir, state_dir) = (dir.join("records"), dir.join("state"));
-        let mut torn_bytes = 0;
-        for path in [&records_dir, &state_dir] {
-            if path.exists() {
-                torn_bytes += wal::check(path)?;
-            }
-            fs::create_dir_all(path).map_err(storage(path))?;
+        if is_empty(dir).map_err(storage(dir))? {
+            begin(dir)?;
         }
-        sync_dir(dir).map_err(storage(dir))?;
+        let (records_dir, state_dir) = (dir.join(RECORDS), dir.join(STATE));
+        tables::check(&records_dir, RECORDS_KEYSPACES)?;
+        tables::check(&state_dir, state::KEYSPACES)?;
+        let torn_bytes = wal::check(&records_dir)? + wal::check(&state_dir)?;
+        crash_point!("looked_at");
         let state = State::open(&state_dir)?;
+        crash_point!("state_opened");
         let database = open(&records_dir)?;
         let records = records(&database).map_err(storage(&records_dir))?;
         let incarnation = state.incarnation()?;
-        state.sync().map_err(storage(&state_dir))?;
+        crash_point!("opened");
 
         let (floor, end) = read::bounds(&records, &records_dir)?;
         let inner = Arc::new(Inner {
@@ -142,6 +152,7 @@ impl Store {
             queue: Queue::new(end),
             index: Index::default(),
             floor: AtomicU64::new(floor.0),
+            overdue: AtomicU64::new(0),
             blocks: parking_lot::Mutex::new(state.blocks()?.into()),
             state,
             answerable: watch::Sender::new(end),
@@ -179,11 +190,14 @@ impl Store {
         self.inner.closing.store(true, Ordering::Relaxed);
         self.inner.queue.close();
         for thread in self.threads.lock().drain(..) {
+            thread.thread().unpark();
             // A thread that panicked has told so, and the process ends anyway.
             let _ = thread.join();
         }
         if !self.inner.has_failed() {
-            self.inner.keep(State::sync);
+            let durable = *self.inner.durable.borrow();
+            self.inner
+                .keep(|state| state.put_durable(durable).and_then(|()| state.sync()));
         }
     }
 }
@@ -276,6 +290,10 @@ impl Journal for Store {
         self.inner.index.unsnapped(place)
     }
 
+    fn overdue(&self) -> Place {
+        Place(self.inner.overdue.load(Ordering::Relaxed))
+    }
+
     fn put_snapshot(&self, hunt: KeptHunt) {
         let (id, upto) = (hunt.hunt.clone(), hunt.upto);
         fail::fail_point!("snapshot");
@@ -290,8 +308,10 @@ impl Journal for Store {
     }
 
     fn put_fence(&self, fence: &Fence) {
+        crash_point!("fence");
         self.inner
             .keep(|state| state.put_fence(fence).and_then(|()| state.sync()));
+        crash_point!("fence_kept");
     }
 }
 
@@ -322,7 +342,9 @@ impl Inner {
 
     fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
         let hunts = self.state.snapshots()?;
+        crash_point!("snapshots_read");
         let (start, indexed) = (self.state.recovery_start()?, self.state.indexed()?);
+        let durable = self.state.durable()?;
         let ahead = |what: &str, place: Place| Damage {
             at: format!("place {}", end.0),
             what: format!(
@@ -330,6 +352,9 @@ impl Inner {
                 place.0
             ),
         };
+        if durable > end {
+            return Err(ahead("the state beside them", durable));
+        }
         if start > end {
             return Err(ahead("recovery", start));
         }
@@ -380,6 +405,38 @@ fn spawn(inner: &Arc<Inner>, name: &str, run: fn(&Arc<Inner>)) -> JoinHandle<()>
         reason = "a process that cannot begin a thread cannot serve"
     )]
     thread.spawn(run).expect("a thread for the journal")
+}
+
+/// Begins a journal beside its place, and moves it there when it is whole: in its place no part of it may be missing.
+fn begin(dir: &Path) -> Result<(), Damage> {
+    let new = dir.with_extension("new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(storage(&new))?; // of a process that ended on the way
+    }
+    let (records_dir, state_dir) = (new.join(RECORDS), new.join(STATE));
+    for path in [&records_dir, &state_dir] {
+        fs::create_dir_all(path).map_err(storage(path))?;
+    }
+    let state = State::open(&state_dir)?;
+    state.begin().map_err(storage(&state_dir))?;
+    let database = open(&records_dir)?;
+    let begun = records(&database).and_then(|_| database.persist(PersistMode::SyncAll));
+    begun.map_err(storage(&records_dir))?;
+    drop((state, database));
+    crash_point!("begun");
+    sync_dir(&new).map_err(storage(&new))?;
+    fs::rename(&new, dir).map_err(storage(dir))?;
+    let parent = dir.parent().unwrap_or(dir);
+    sync_dir(parent).map_err(storage(parent))
+}
+
+/// Whether nothing is there yet.
+fn is_empty(dir: &Path) -> std::io::Result<bool> {
+    match fs::read_dir(dir) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(err) => Err(err),
+    }
 }
 
 /// Opens a database of ours. What fjall does not expect may make it panic: that is damage too.
@@ -455,3 +512,6 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         },
     }
 }
+
+#[cfg(test)]
+mod damage;

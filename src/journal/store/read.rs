@@ -50,12 +50,15 @@ impl Inner {
         let (end, floor) = (*self.durable.borrow(), self.floor());
         let (start, mut gap) = query.from.place(self.incarnation, floor..=end);
         let mut scan = Scan::new(query, start);
-        'rows: for row in self.rows_from(start) {
+        for row in self.rows_from(start) {
             let row = row?;
             if row.first >= end {
                 break;
             }
             if row.first > scan.next {
+                if scan.next >= self.floor() {
+                    return Err(missing(scan.next, row.first));
+                }
                 gap = true; // retention overtook the reader
                 scan.next = row.first;
             }
@@ -64,9 +67,12 @@ impl Inner {
                     continue;
                 }
                 if place >= end || !scan.goes_on() || !scan.take(&entry) {
-                    break 'rows;
+                    return Ok(scan.into_page(self.incarnation, gap, end));
                 }
             }
+        }
+        if scan.next < end && scan.next >= self.floor() {
+            return Err(missing(scan.next, end));
         }
         Ok(scan.into_page(self.incarnation, gap, end))
     }
@@ -78,15 +84,17 @@ impl Inner {
         if place < self.floor() || place >= *self.durable.borrow() {
             return Ok(None);
         }
-        let Some(row) = self.rows_from(place).next().transpose()? else {
-            return Ok(None);
-        };
-        let found = row.entries()?.into_iter().find(|(at, _)| *at == place);
-        let of_hunt = |entry: &Entry| entry.hunt == *hunt && entry.sequence == sequence;
-        Ok(found
-            .map(|(_, entry)| entry)
-            .filter(of_hunt)
-            .map(|entry| entry.record))
+        let row = self.rows_from(place).next().transpose()?;
+        let entries = row.map_or(Ok(Vec::new()), |row| row.entries())?;
+        let found = entries.into_iter().find(|(at, _)| *at == place);
+        match found {
+            Some((_, entry)) if entry.hunt == *hunt && entry.sequence == sequence => {
+                Ok(Some(entry.record))
+            }
+            Some(_) => Ok(None),
+            None if place < self.floor() => Ok(None), // retention overtook the reader
+            None => Err(missing(place, place.next())),
+        }
     }
 
     fn find(&self, hunt: &HuntId, sequence: u64) -> Result<Option<Place>, Damage> {
@@ -134,6 +142,7 @@ impl Inner {
         let (inner, read) = (Arc::clone(self), Arc::clone(self));
         let index = move |row: Result<Vec<(Place, Entry)>, Damage>| {
             let entries = row?;
+            crash_point!("row_read");
             for (place, entry) in &entries {
                 if *place >= indexed {
                     inner.index.add_spot(&entry.hunt, entry.sequence, *place);
@@ -146,6 +155,7 @@ impl Inner {
             Ok(entries)
         };
         let at_the_end = std::iter::from_fn(move || {
+            crash_point!("rows_read");
             read.recovered.store(true, Ordering::Release);
             None
         });
@@ -165,14 +175,19 @@ impl Inner {
         let entries = move |row: Result<Row, Damage>| {
             let row = row?;
             if row.first > expected {
-                return Err(Damage {
-                    at: format!("place {}", expected.0),
-                    what: format!("no record until place {}", row.first.0),
-                });
+                return Err(missing(expected, row.first));
             }
             expected = row.end();
             row.entries()
         };
         self.rows_from(from).map(entries)
+    }
+}
+
+/// What the records from `from` to `to` are called that have to be there.
+fn missing(from: Place, to: Place) -> Damage {
+    Damage {
+        at: format!("place {}", from.0),
+        what: format!("no record until place {}", to.0),
     }
 }

@@ -23,9 +23,13 @@ use crate::{
 /// The form of the whole journal. Another one is refused.
 const FORMAT: u64 = 1;
 
+/// Keyspaces of [`State`].
+pub(super) const KEYSPACES: u64 = 6;
+
 const FORMAT_KEY: &str = "format";
 const INCARNATION_KEY: &str = "incarnation";
 const RECOVERY_START_KEY: &str = "recovery_start";
+const DURABLE_KEY: &str = "durable";
 const INDEXED_KEY: &str = "indexed";
 const FENCE_KEY: &str = "fence";
 
@@ -78,7 +82,6 @@ impl State {
             spots: keyspace("spots", 4, false)?,
             database,
         };
-        state.check_format()?;
         let last = state
             .gone
             .last_key_value()
@@ -89,30 +92,32 @@ impl State {
         Ok(state)
     }
 
-    fn check_format(&self) -> Result<(), Damage> {
-        match self.fact(FORMAT_KEY)? {
-            None => self
-                .put_fact(FORMAT_KEY, FORMAT)
-                .map_err(storage(FORMAT_KEY)),
-            Some(FORMAT) => Ok(()),
-            Some(found) => Err(Damage {
-                at: "the journal's format".to_owned(),
-                what: format!(
-                    "it is {found}, and this version reads {FORMAT}: use the version that wrote it"
-                ),
-            }),
-        }
+    /// Writes what the state of a journal begins with.
+    pub(super) fn begin(&self) -> fjall::Result<()> {
+        self.put_fact(FORMAT_KEY, FORMAT)?;
+        self.put_fact(INCARNATION_KEY, draw_incarnation())?;
+        self.sync()
     }
 
-    /// Which journal this is; drawn when there is none yet.
+    /// Which journal this is.
+    ///
+    /// # Errors
+    /// One of a form that this version does not read, among others.
     pub(super) fn incarnation(&self) -> Result<u64, Damage> {
-        if let Some(incarnation) = self.fact(INCARNATION_KEY)? {
-            return Ok(incarnation);
+        match self.fact(FORMAT_KEY)? {
+            Some(FORMAT) => {}
+            None => return Err(unreadable("the journal's format")),
+            Some(found) => {
+                return Err(Damage {
+                    at: "the journal's format".to_owned(),
+                    what: format!(
+                        "it is {found}, and this version reads {FORMAT}: use the version that wrote it"
+                    ),
+                });
+            }
         }
-        let drawn = draw_incarnation();
-        self.put_fact(INCARNATION_KEY, drawn)
-            .map_err(storage(INCARNATION_KEY))?;
-        Ok(drawn)
+        let incarnation = self.fact(INCARNATION_KEY)?;
+        incarnation.ok_or_else(|| unreadable("the journal's incarnation"))
     }
 
     /// No record before this place is needed to recover any hunt.
@@ -122,6 +127,15 @@ impl State {
 
     pub(super) fn put_recovery_start(&self, place: Place) -> fjall::Result<()> {
         self.put_fact(RECOVERY_START_KEY, place.0)
+    }
+
+    /// Every record before this place was durable: records that end before it are not all there.
+    pub(super) fn durable(&self) -> Result<Place, Damage> {
+        Ok(Place(self.fact(DURABLE_KEY)?.unwrap_or(0)))
+    }
+
+    pub(super) fn put_durable(&self, place: Place) -> fjall::Result<()> {
+        self.put_fact(DURABLE_KEY, place.0)
     }
 
     /// Every record before this place is in a block, or dropped.
@@ -289,6 +303,18 @@ impl State {
         }
         batch.remove(&self.blocks, block.first.0.to_be_bytes());
         batch.commit()
+    }
+
+    #[cfg(test)]
+    pub(super) fn keyspaces(&self) -> [&Keyspace; 6] {
+        [
+            &self.facts,
+            &self.hunts,
+            &self.rulesets,
+            &self.gone,
+            &self.blocks,
+            &self.spots,
+        ]
     }
 
     /// Makes all of it durable.

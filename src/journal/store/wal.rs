@@ -26,9 +26,15 @@ const TRAILER: [u8; 4] = *b"FJL\x03";
 /// Looks at all write-ahead files of a database, and answers how many bytes of its end are torn.
 ///
 /// # Errors
-/// Damage that good batches follow, or a file that cannot be read.
+/// Damage that good batches follow, or a file that is missing or cannot be read.
 pub(super) fn check(database: &Path) -> Result<u64, Damage> {
     let files = files(database).map_err(|err| unreadable(database, &err))?;
+    if files.is_empty() {
+        return Err(Damage {
+            at: database.display().to_string(),
+            what: "no write-ahead file is there".to_owned(),
+        });
+    }
     let mut torn_bytes = 0;
     let mut torn: Option<Damage> = None;
     for path in &files {

@@ -12,7 +12,7 @@ use prost::{DecodeError, Message as _};
 use super::{Batch, Progress};
 use crate::{
     engine::{DIGEST_EVERY, Hunt, HuntId, LastSeen, RulesetError, SnapshotError},
-    journal::{Entry, KeptHunt, Place},
+    journal::{Entry, KeptHunt, Place, crash_point},
     pb::{self, Record, record::Change},
     replay::{Game, KnownRulesets, PlayError},
     shard::Shard,
@@ -92,6 +92,7 @@ impl<'a> Player<'a> {
         for kept in hunts {
             let bytes = kept.snapshot.len() as u64;
             self.load(kept);
+            crash_point!("loaded");
             self.progress.loaded(bytes);
         }
         for batch in batches {
@@ -176,6 +177,7 @@ impl<'a> Player<'a> {
         } = self;
         for (id, playing) in hunts {
             played.hunts += 1;
+            crash_point!("put");
             let fits = match playing {
                 Playing::Whole { mut game, .. } => {
                     // Here, on all cores, and not under the first call that asks for it.

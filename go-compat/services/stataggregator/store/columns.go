@@ -76,7 +76,7 @@ const countColumns = "applied joins moves digs treasures dug picked_up used hits
 
 var (
 	huntsTable = table{"hunts", []string{"hunt_id"}, strings.Fields("high missing waiting given_up records duplicates holes " +
-		"epoch epoch_first forks applied players dug scores ruleset starts_at_ms ended_at_ms final disagrees")}
+		"played epoch epoch_first forks applied players dug scores ruleset starts_at_ms ended_at_ms final disagrees")}
 	seatsTable    = table{"seats", []string{"hunt_id", "player_id"}, strings.Fields(countColumns + " marks")}
 	playersTable  = table{"players", []string{"player_id"}, strings.Fields("hunts " + countColumns)}
 	powerUpsTable = table{"power_ups", []string{"player_id", "name"}, strings.Fields("picked used")}
@@ -94,7 +94,7 @@ func huntFields(h *tally.Hunt) []any {
 	return []any{
 		&h.ID, (*wide)(&h.High), asJSON{&h.Missing}, &waiting, (*wide)(&h.GivenUp),
 		(*wide)(&h.Records), (*wide)(&h.Duplicates), (*wide)(&h.Holes),
-		(*wide)(&h.Epoch), (*wide)(&h.EpochFirst), (*wide)(&h.Forks),
+		(*wide)(&h.Played), (*wide)(&h.Epoch), (*wide)(&h.EpochFirst), (*wide)(&h.Forks),
 		(*wide)(&h.Applied), (*wide)(&h.Players), (*wide)(&h.Dug), &h.Scores,
 		&h.Ruleset, &h.StartsAtMs, &h.EndedAtMs, asJSON{&h.Final}, (*flag)(&h.Disagrees),
 	}

@@ -36,7 +36,7 @@ type identity struct {
 	version int // of the schema, if it is ours
 }
 
-const schemaVersion = 1
+const schemaVersion = 2
 
 // begin begins the one transaction that writes.
 func (d dialect) begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {

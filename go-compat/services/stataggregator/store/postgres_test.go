@@ -34,7 +34,7 @@ func TestADatabaseThatIsNotOursIsRefused(t *testing.T) {
 	open(t, newer).Close()
 	server.Exec(t, "UPDATE stataggregator SET version = 9", newer)
 	refused(t, theirs, "another program's", false)
-	refused(t, newer, "version 9 and this build knows 1", false)
+	refused(t, newer, "version 9 and this build knows 2", false)
 	refused(t, server.DSN(url.Values{"search_path": {"nowhere"}}), "no schema has been selected", false)
 	refused(t, strings.Replace(server.DSN(nil), "/postgres?", "/nosuch?", 1), `database "nosuch" does not exist`, false)
 }

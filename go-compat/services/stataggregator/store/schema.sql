@@ -18,6 +18,7 @@ CREATE TABLE hunts (
   records      INTEGER NOT NULL,
   duplicates   INTEGER NOT NULL,
   holes        INTEGER NOT NULL,
+  played       INTEGER NOT NULL,
   epoch        INTEGER NOT NULL,
   epoch_first  INTEGER NOT NULL,
   forks        INTEGER NOT NULL,

@@ -120,7 +120,7 @@ func TestACursorAndWhatItStandsForAreKeptTogetherOrNotAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A hunt whose row does not read fails in the middle of the page.
-		if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO hunts SELECT 'bad', high, 'no JSON', waiting, given_up, records, duplicates, holes, epoch, epoch_first, forks, applied, players, dug, scores, ruleset, starts_at_ms, ended_at_ms, final, disagrees FROM hunts"); err != nil {
+		if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO hunts SELECT 'bad', high, 'no JSON', waiting, given_up, records, duplicates, holes, played, epoch, epoch_first, forks, applied, players, dug, scores, ruleset, starts_at_ms, ended_at_ms, final, disagrees FROM hunts"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Count(t.Context(), "go", answer("2", leave("h", 2, 7), leave("bad", 2, 7))); err == nil {
@@ -363,7 +363,7 @@ func TestAStoreThatIsNotOursIsRefused(t *testing.T) {
 		filepath.Join(dir, "no", "such.db"): "such.db",
 		file("text.db", strings.Repeat("no database ", 100)):    "not a database",
 		database("other.db", "CREATE TABLE theirs (x INTEGER)"): "another program's",
-		newer: "version 9 and this build knows 1",
+		newer: "version 9 and this build knows 2",
 	} {
 		_, err := Open(t.Context(), dsn)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") {

@@ -30,8 +30,8 @@ func (p *Page) checkEnd(hunt *Hunt) error {
 		p.disagree(hunt, "the scores add up to %d, what was dug up to %d", hunt.Scores, hunt.Dug)
 		return nil
 	}
-	if hunt.Final.Sequence != hunt.High {
-		p.disagree(hunt, "it ended with record %d, and there is a record %d", hunt.Final.Sequence, hunt.High)
+	if hunt.Final.Sequence != hunt.Played {
+		p.disagree(hunt, "it ended with record %d, and there is a record %d", hunt.Final.Sequence, hunt.Played)
 		return nil
 	}
 	if uint64(hunt.Final.Players) != hunt.Players {

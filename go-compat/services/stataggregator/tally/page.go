@@ -69,6 +69,9 @@ func (p *Page) count(record *pb.Record) error {
 	}
 	hunt.Records++
 	p.Records++
+	if record.GetOwnerChanged() == nil {
+		hunt.Played = max(hunt.Played, record.GetSequence())
+	}
 	switch change := record.GetChange().(type) {
 	case *pb.Record_Created:
 		hunt.StartsAtMs = record.GetAtMs()
@@ -84,7 +87,6 @@ func (p *Page) count(record *pb.Record) error {
 	case *pb.Record_Ended:
 		hunt.EndedAtMs, hunt.Final = record.GetAtMs(), newFinal(record.GetSequence(), change.Ended)
 	case *pb.Record_OwnerChanged: // its epoch was looked at
-		hunt.Final.passOn(record.GetSequence())
 	case nil:
 		p.alarm(Malformed, hunt.ID, record.GetSequence(), "a record without a change that this build knows")
 	}
@@ -138,14 +140,6 @@ func (p *Page) checkEpoch(hunt *Hunt, record *pb.Record) bool {
 func (p *Page) fork(hunt *Hunt, sequence uint64, format string, args ...any) {
 	hunt.Forks++
 	p.alarm(Fork, hunt.ID, sequence, format, args...)
-}
-
-// passOn makes room for the one record that may follow a hunt's end: an owner that
-// restarts goes on with the hunts that have ended too, so that they can be read.
-func (f *Final) passOn(sequence uint64) {
-	if f != nil && sequence == f.Sequence+1 {
-		f.Sequence = sequence
-	}
 }
 
 func newFinal(sequence uint64, ended *pb.HuntEnded) *Final {

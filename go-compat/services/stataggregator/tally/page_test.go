@@ -348,12 +348,45 @@ func TestAForkIsAnAlarmAndNeverASilentMiscount(t *testing.T) {
 // An owner that restarts goes on at a higher epoch with all its hunts, those that have
 // ended too: its record is counted, and no gap, no fork and no disagreement.
 func TestAnOwnersRestartIsCountedAndNoAlarm(t *testing.T) {
+	records, middle := restarted(t)
+	hunt := records[0].GetHuntId()
+	m := newMemory()
+	page := count(t, m, records)
+	if got := m.hunts[hunt]; page.Records != uint64(len(records)) || got.Epoch != 12 || got.Final == nil || got.Disagrees || !got.Whole() {
+		t.Errorf("%d counted, %+v", page.Records, got)
+	}
+	late := proto.CloneOf(records[middle-1])
+	late.Epoch, late.Sequence = 12, uint64(len(records)+1)
+	count(t, m, []*pb.Record{late}, tally.Disagreement)
+	if !m.hunts[hunt].Disagrees {
+		t.Error("a command after the end is taken for normal")
+	}
+}
+
+// In whatever order the end and the restarts behind it arrive.
+func TestAnEndThatArrivesBehindItsOwnersRestartIsNoAlarm(t *testing.T) {
+	records, _ := restarted(t)
+	last := len(records) - 3
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		m := newMemory()
+		count(t, m, records[:last])
+		for _, i := range order {
+			count(t, m, records[last+i:last+i+1], tally.Hole)
+		}
+		if got := m.hunts[records[0].GetHuntId()]; got.Final == nil || got.Disagrees || got.Forks > 0 || !got.Whole() {
+			t.Errorf("order %v: %+v", order, got)
+		}
+	}
+}
+
+// restarted is a hunt whose owner restarts in its middle, and twice after its end.
+func restarted(t *testing.T) (records []*pb.Record, middle int) {
 	hunt := testfeed.Play(t, 17, 300)
-	middle := len(hunt.Records) / 2
+	middle = len(hunt.Records) / 2
 	changed := func(epoch uint64) *pb.Record {
 		return &pb.Record{HuntId: hunt.ID, Epoch: epoch, Change: &pb.Record_OwnerChanged{OwnerChanged: &pb.OwnerChanged{Owner: "sidecar"}}}
 	}
-	records := slices.Concat(hunt.Records[:middle], []*pb.Record{changed(5)}, hunt.Records[middle:], []*pb.Record{changed(9), changed(12)})
+	records = slices.Concat(hunt.Records[:middle], []*pb.Record{changed(5)}, hunt.Records[middle:], []*pb.Record{changed(9), changed(12)})
 	epoch := uint64(1)
 	for i, record := range records {
 		record = proto.CloneOf(record)
@@ -361,17 +394,7 @@ func TestAnOwnersRestartIsCountedAndNoAlarm(t *testing.T) {
 		record.Epoch, record.Sequence = epoch, uint64(i+1)
 		records[i] = record
 	}
-	m := newMemory()
-	page := count(t, m, records)
-	if got := m.hunts[hunt.ID]; page.Records != uint64(len(records)) || got.Epoch != 12 || got.Final == nil || got.Disagrees || !got.Whole() {
-		t.Errorf("%d counted, %+v", page.Records, got)
-	}
-	late := proto.CloneOf(records[middle-1])
-	late.Epoch, late.Sequence = 12, uint64(len(records)+1)
-	count(t, m, []*pb.Record{late}, tally.Disagreement)
-	if !m.hunts[hunt.ID].Disagrees {
-		t.Error("a command after the end is taken for normal")
-	}
+	return records, middle
 }
 
 func TestWrongRecordsAreAlarmsAndSpoilNoOthers(t *testing.T) {

@@ -8,6 +8,10 @@ type Hunt struct {
 	Duplicates uint64 // arrived again, not counted
 	Holes      uint64 // opened, be they filled by now or not
 
+	// Played is the highest sequence counted but for changes of owner: an owner that
+	// restarts goes on with the hunts that have ended too, so that they can be read.
+	Played uint64
+
 	Epoch      uint64 // the highest seen
 	EpochFirst uint64 // the lowest sequence seen of it
 	Forks      uint64 // records by which two epochs claim the same place
@@ -27,11 +31,11 @@ type Hunt struct {
 	Disagrees bool
 }
 
-// Final is how a hunt ended, by its last record but for later changes of owner.
+// Final is how a hunt ended, by the record of that.
 type Final struct {
 	Standings []Standing `json:"standings"` // the best 100
 	Players   uint32     `json:"players"`   // how many ever joined
-	Sequence  uint64     `json:"sequence"`  // the last that the hunt may have
+	Sequence  uint64     `json:"sequence"`  // of that record
 }
 
 // Standing is a player's place at the end.
