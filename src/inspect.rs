@@ -1,7 +1,10 @@
-//! `player-state journal`: looks at the journal of a process that does not run.
+//! `player-state journal`: looks at a journal, copies it, and makes a new one of a copy.
 //!
-//! Holds the data directory's lock meanwhile, so nothing changes under it. A torn end is cut off, as a start
-//! would; nothing else is changed.
+//! Holds the data directory's lock meanwhile, so nothing changes under it; a backup of a running process is asked of
+//! that process. A torn end is cut off, as a start would; else no journal that is there is ever changed.
+
+pub mod backup;
+mod progress;
 
 use std::{
     collections::HashMap,
@@ -9,10 +12,10 @@ use std::{
     path::Path,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 use serde::Serialize;
 
+use self::progress::Progress;
 use crate::{
     data_dir::{self, DataDir},
     engine::HuntId,
@@ -48,11 +51,8 @@ pub struct Verified {
 pub fn verify(dir: &Path) -> Result<Verified, Exit> {
     let opened = Opened::open(dir)?;
     let snapshots = check_snapshots(&opened.recovery.hunts).map_err(|why| damaged(dir, &why))?;
-    let records = opened.store.end().0 - opened.store.kept_from().0;
-    let bar = progress(records);
-    let (records, hunts) =
-        check_rows(opened.store.all(), &bar).map_err(|why| damaged(dir, &why))?;
-    bar.finish_and_clear();
+    let checked = check_rows(opened.store.all(), opened.progress("checked"));
+    let (records, hunts) = checked.map_err(|why| damaged(dir, &why))?;
     Ok(Verified {
         records,
         hunts,
@@ -72,8 +72,11 @@ pub fn export(dir: &Path, hunt: Option<&str>, out: impl Write) -> Result<u64, Ex
     let opened = Opened::open(dir)?;
     let mut out = BufWriter::new(out);
     let mut written = 0;
+    let mut progress = opened.progress("looked at");
     for row in opened.store.all() {
-        for (_, entry) in row.map_err(|why| damaged(dir, &why))? {
+        let row = row.map_err(|why| damaged(dir, &why))?;
+        progress.add(row.len() as u64);
+        for (_, entry) in row {
             if hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt) {
                 write_encoded(&mut out, &entry.record).map_err(unwritten)?;
                 written += 1;
@@ -117,6 +120,12 @@ impl Opened {
             _dir: held,
         })
     }
+
+    /// Of its records.
+    fn progress(&self, what: &'static str) -> Progress {
+        let records = self.store.end().0 - self.store.kept_from().0;
+        Progress::new(what, records)
+    }
 }
 
 /// Nothing is dropped while it is looked at.
@@ -128,14 +137,6 @@ fn as_it_is() -> StoreSettings {
         reserve_bytes: 0,
         gone_ids_max: usize::MAX,
     }
-}
-
-fn progress(records: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} records, {eta} left");
-    let bar = ProgressBar::new(records);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }
 
 fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
@@ -150,12 +151,12 @@ fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
 }
 
 /// Checks every record, and counts records and hunts.
-fn check_rows(rows: Rows, bar: &ProgressBar) -> Result<(u64, usize), Damage> {
+fn check_rows(rows: Rows, mut progress: Progress) -> Result<(u64, usize), Damage> {
     let mut last: HashMap<HuntId, (u64, u64)> = HashMap::new();
     let mut records = 0;
     for row in rows {
         let row = row?;
-        bar.inc(row.len() as u64);
+        progress.add(row.len() as u64);
         for (place, entry) in row {
             records += 1;
             let record = check_record(place, &entry)?;

@@ -13,6 +13,8 @@
 //! - A write or sync that failed is never tried again: [`Journal::failed`] completes, nobody who waits is
 //!   answered any more, and the process ends and recovers.
 
+mod backup;
+mod contents;
 mod cursor;
 mod recovery;
 mod ring;
@@ -24,10 +26,12 @@ use std::{fmt, pin::Pin};
 use prost::bytes::Bytes;
 
 pub use self::{
+    backup::{Backup, BackupError, Unsaved, write_backup},
+    contents::{Contents, Head, Part, Parts},
     cursor::{Cursor, draw_incarnation},
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
-    store::{Store, StoreSettings, blocking},
+    store::{Store, StoreSettings, Unbuilt, blocking},
 };
 use crate::engine::HuntId;
 
@@ -164,7 +168,7 @@ pub struct NoRoom {
 }
 
 /// One record, as it is handed to the journal.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The hunt it belongs to.
     pub hunt: HuntId,

@@ -12,6 +12,7 @@
 //! The write-ahead file is looked at before fjall opens it ([`wal`]): fjall would cut damage off with all that
 //! follows it.
 
+mod build;
 mod index;
 mod keeper;
 mod queue;
@@ -42,10 +43,11 @@ use fjall::{
 use prost::bytes::Bytes;
 use tokio::sync::watch;
 
+pub use self::build::Unbuilt;
 use self::{index::Index, queue::Queue, state::State};
 use super::{
-    Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
+    Contents, Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place,
+    Query, RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
 };
 use crate::engine::HuntId;
 
@@ -91,6 +93,8 @@ struct Inner {
     floor: AtomicU64,
     /// Blocks of the index, the oldest first; the records behind the last are in `index` alone.
     blocks: parking_lot::Mutex<std::collections::VecDeque<state::Block>>,
+    /// Held while records are dropped, and while a view of all is taken: its state is to find its records there.
+    dropping: parking_lot::Mutex<()>,
     /// The place after the last record that may be answered for.
     answerable: watch::Sender<Place>,
     /// The place after the last record that is durable.
@@ -140,6 +144,7 @@ impl Store {
             floor: AtomicU64::new(floor.0),
             blocks: parking_lot::Mutex::new(state.blocks()?.into()),
             state,
+            dropping: parking_lot::Mutex::new(()),
             answerable: watch::Sender::new(end),
             durable: watch::Sender::new(end),
             synced: watch::Sender::new(0),
@@ -168,6 +173,15 @@ impl Store {
     /// Every row that is kept, for whoever looks at the whole of it.
     pub fn all(&self) -> Rows {
         self.inner.all()
+    }
+
+    /// All that is kept and durable at one moment, which neither what is appended nor what is dropped later changes.
+    /// Whoever holds it keeps what is dropped meanwhile on the disk.
+    ///
+    /// # Errors
+    /// The state beside the records cannot be read. Damage in the parts themselves comes when they are read.
+    pub fn contents(&self) -> Result<Contents, Damage> {
+        self.inner.contents()
     }
 
     /// Writes what has gathered, syncs it, and ends the threads. What is appended later is not written.
@@ -317,8 +331,9 @@ impl Inner {
     }
 
     fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
-        let hunts = self.state.snapshots()?;
-        let (start, indexed) = (self.state.recovery_start()?, self.state.indexed()?);
+        let now = self.state.now();
+        let hunts: Vec<_> = self.state.snapshots(&now)?.collect::<Result<_, _>>()?;
+        let (start, indexed) = (self.state.recovery_start(&now)?, self.state.indexed()?);
         let ahead = |what: &str, place: Place| Damage {
             at: format!("place {}", end.0),
             what: format!(
@@ -346,13 +361,13 @@ impl Inner {
                 ),
             });
         }
-        let gone = self.state.gone()?;
+        let gone = self.state.gone(&now)?;
         let from = start.min(indexed).max(floor);
         // Where there is nothing to read, it is read.
         self.recovered.store(from == end, Ordering::Release);
         Ok(Recovery {
             engine_incarnation: draw_incarnation(),
-            fence: self.state.fence()?,
+            fence: self.state.fence(&now)?,
             rows: self.rows(from, indexed, &hunts, &gone),
             rows_records_max: end.0 - from.0,
             gone,

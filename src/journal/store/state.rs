@@ -8,7 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable as _,
+    Snapshot,
+};
 use prost::{
     bytes::{Buf as _, BufMut as _, Bytes},
     encoding::{decode_varint, encode_varint},
@@ -115,9 +118,16 @@ impl State {
         Ok(drawn)
     }
 
+    /// The state as it is now, and stays while this is held.
+    pub(super) fn now(&self) -> Snapshot {
+        self.database.snapshot()
+    }
+
     /// No record before this place is needed to recover any hunt.
-    pub(super) fn recovery_start(&self) -> Result<Place, Damage> {
-        Ok(Place(self.fact(RECOVERY_START_KEY)?.unwrap_or(0)))
+    pub(super) fn recovery_start(&self, at: &Snapshot) -> Result<Place, Damage> {
+        let value = at.get(&self.facts, RECOVERY_START_KEY);
+        let value = value.map_err(storage(RECOVERY_START_KEY))?;
+        Ok(Place(value.map_or(0, |value| number(&value))))
     }
 
     pub(super) fn put_recovery_start(&self, place: Place) -> fjall::Result<()> {
@@ -138,8 +148,9 @@ impl State {
         self.facts.insert(name, value.to_be_bytes())
     }
 
-    pub(super) fn fence(&self) -> Result<Fence, Damage> {
-        let Some(value) = self.facts.get(FENCE_KEY).map_err(storage(FENCE_KEY))? else {
+    pub(super) fn fence(&self, at: &Snapshot) -> Result<Fence, Damage> {
+        let value = at.get(&self.facts, FENCE_KEY);
+        let Some(value) = value.map_err(storage(FENCE_KEY))? else {
             return Ok(Fence::default());
         };
         let mut rest = &value[..];
@@ -182,22 +193,24 @@ impl State {
     }
 
     /// All snapshots, each with its ruleset.
-    pub(super) fn snapshots(&self) -> Result<Vec<KeptHunt>, Damage> {
+    pub(super) fn snapshots(
+        &self,
+        at: &Snapshot,
+    ) -> Result<impl Iterator<Item = Result<KeptHunt, Damage>> + Send + use<>, Damage> {
         let mut rulesets = HashMap::new();
-        for guard in self.rulesets.iter() {
+        for guard in at.iter(&self.rulesets) {
             let (hash, ruleset) = guard.into_inner().map_err(storage("rulesets"))?;
             let hash =
                 String::from_utf8(hash.to_vec()).map_err(|_| unreadable("a ruleset's hash"))?;
             rulesets.insert(hash, Bytes::from_owner(ruleset));
         }
-        let mut hunts = Vec::new();
-        for guard in self.hunts.iter() {
+        let kept = move |guard: fjall::Guard| {
             let (hunt, value) = guard.into_inner().map_err(storage("snapshots"))?;
             let shown = String::from_utf8_lossy(&hunt).into_owned();
             let kept = snapshot(&hunt, Bytes::from_owner(value), &rulesets);
-            hunts.push(kept.ok_or_else(|| unreadable(&format!("the snapshot of hunt {shown:?}")))?);
-        }
-        Ok(hunts)
+            kept.ok_or_else(|| unreadable(&format!("the snapshot of hunt {shown:?}")))
+        };
+        Ok(at.iter(&self.hunts).map(kept))
     }
 
     /// Forgets the hunt's snapshot, and remembers its id in the place of the oldest one that is over `gone_max`.
@@ -213,7 +226,7 @@ impl State {
     }
 
     /// Ids of hunts that are gone, the oldest first.
-    pub(super) fn gone(&self) -> Result<Vec<HuntId>, Damage> {
+    pub(super) fn gone(&self, at: &Snapshot) -> Result<Vec<HuntId>, Damage> {
         let id = |guard: fjall::Guard| {
             let id = guard
                 .value()
@@ -223,7 +236,7 @@ impl State {
                 .and_then(|id| HuntId::parse(id).ok());
             id.ok_or_else(|| unreadable("the id of a hunt that is gone"))
         };
-        self.gone.iter().map(id).collect()
+        at.iter(&self.gone).map(id).collect()
     }
 
     /// Keeps which records each hunt has in a block, at once with the block.
