@@ -138,7 +138,9 @@ pub fn repair(dir: &Path, keep_unproven: bool) -> Result<Repair, Exit> {
     })?;
     drop(progress);
 
+    // Without what `scp` takes for the end of a host's name.
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
+    let now = now.to_string().replace(['-', ':'], "");
     let aside = dir.join(format!("journal.damaged-{now}"));
     // Under the name that the damaged one gets, and then both at once: there is a journal at every moment.
     new.put_in_place(&aside)?;

@@ -199,6 +199,8 @@ impl Store {
         self.inner.closing.store(true, Ordering::Relaxed);
         self.inner.queue.close();
         for thread in self.threads.lock().drain(..) {
+            // The keeper may be between two looks.
+            thread.thread().unpark();
             // A thread that panicked has told so, and the process ends anyway.
             let _ = thread.join();
         }

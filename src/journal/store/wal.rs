@@ -268,3 +268,94 @@ fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     *rest = &rest[len..];
     Some(taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::bytes::BufMut as _;
+
+    use super::*;
+
+    /// A batch of one item.
+    fn one(number: u64) -> Vec<u8> {
+        let mut item = vec![ITEM, 0, 0];
+        item.put_u64_le(1);
+        item.put_u16_le(8);
+        item.put_u32_le(5);
+        item.put_u32_le(5);
+        item.put_u64(number);
+        item.put_slice(b"value");
+        let mut bytes = vec![START];
+        bytes.put_u32_le(1);
+        bytes.put_u64_le(number);
+        bytes.put_slice(&item);
+        bytes.put_u8(END);
+        bytes.put_u64_le(xxh3_64(&item));
+        bytes.put_slice(&TRAILER);
+        bytes
+    }
+
+    /// The numbers of the batches and of the keys that are left of a file, and what is told as lost.
+    fn salvaged(bytes: &[u8]) -> (Vec<u64>, Vec<u64>, Vec<Lost>) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        for dir in [&from, &to] {
+            fs::create_dir(dir).expect("a directory");
+        }
+        fs::write(from.join("0.jnl"), bytes).expect("a write");
+        let lost = copy_whole(&from, &to).expect("copied");
+        assert_eq!(check(&to), Ok(0), "fjall takes all of it");
+        let whole = fs::read(to.join("0.jnl")).expect("a file");
+        let numbers = all_batches(&whole)
+            .0
+            .iter()
+            .map(|batch| batch.number)
+            .collect();
+        let mut keys = Vec::new();
+        let key = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("8 bytes"));
+        each_item(&to, |bytes, value| {
+            assert_eq!(value, b"value");
+            keys.push(key(bytes));
+        })
+        .expect("read");
+        (numbers, keys, lost)
+    }
+
+    #[test]
+    fn whole_batches_are_kept_on_both_sides_of_damage() {
+        let len = one(1).len();
+        let file = || (7..=10).flat_map(one).collect::<Vec<_>>();
+        let mut torn = file();
+        torn.truncate(4 * len - 1);
+        let (_, keys, lost) = salvaged(&torn);
+        assert_eq!((keys, lost[0].is_end), (vec![7, 8, 9], true));
+        for nth in 0..4 {
+            let mut damaged = file();
+            damaged[nth * len + len / 2] ^= 1;
+            let (_, keys, lost) = salvaged(&damaged);
+            let left: Vec<_> = (7..=10).filter(|key| *key != 7 + nth as u64).collect();
+            assert_eq!(keys, left);
+            assert_eq!(
+                (lost.len(), lost[0].bytes, lost[0].is_end),
+                (1, len, nth == 3)
+            );
+        }
+    }
+
+    /// No checksum covers it.
+    #[test]
+    fn a_number_that_does_not_go_with_its_neighbours_is_made_to() {
+        let len = one(1).len();
+        for nth in 0..4 {
+            for bit in 0..64 {
+                let mut bytes: Vec<_> = (7..=10).flat_map(one).collect();
+                bytes[nth * len + NUMBER_OFFSET + bit / 8] ^= 1 << (bit % 8);
+                let (numbers, keys, lost) = salvaged(&bytes);
+                assert_eq!((keys, lost.len()), (vec![7, 8, 9, 10], 0));
+                assert!(
+                    numbers.is_sorted_by(|a, b| a < b),
+                    "{nth}, {bit}: {numbers:?}"
+                );
+            }
+        }
+    }
+}
