@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and nothing of what it does.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -30,7 +30,7 @@ pub enum Command {
         /// A stream of Record messages, each after its length; - is standard input. Exit code 65 if it is wrong.
         file: PathBuf,
     },
-    /// Look at the journal of a process that does not run.
+    /// Look at the journal of a process that does not run; copy it, and make one of a copy.
     #[command(subcommand)]
     Journal(JournalCommand),
     /// Look at rulesets.
@@ -61,6 +61,43 @@ pub enum JournalCommand {
         /// Only this hunt's.
         #[arg(long, value_name = "HUNT")]
         hunt: Option<String>,
+    },
+    /// Copy all of it at one moment, of a process that runs too. A copy is checked while it is written.
+    Backup {
+        /// The data directory of a process that does not run.
+        #[arg(required_unless_present = "admin", conflicts_with = "admin")]
+        dir: Option<PathBuf>,
+        /// The admin address of a process that runs, on this machine: it goes on meanwhile.
+        #[arg(long, value_name = "ADDR")]
+        admin: Option<SocketAddr>,
+        /// Where the backup is written; there when it is whole. Without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The form of what is said, on standard output if that is not the backup, else on standard error.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Make a new journal of what can be read of a damaged one, which is moved aside. Says what is lost.
+    Repair {
+        /// The data directory.
+        dir: PathBuf,
+        /// Keep hunts that may lack their last records too, at the last state that can be read.
+        #[arg(long)]
+        keep_unproven: bool,
+        /// The form of what is said, on standard output.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Make the journal of a data directory that has none of a backup. What was answered after the backup is lost.
+    Restore {
+        /// The data directory.
+        dir: PathBuf,
+        /// The backup. Without it, standard input. Exit code 65 if it is not whole; nothing is written then.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The form of what is said, on standard output.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
     },
 }
 

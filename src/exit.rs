@@ -38,6 +38,13 @@ impl Exit {
         Self::new(78, why)
     }
 
+    /// The same with more to say.
+    #[must_use]
+    pub fn with(mut self, more: &str) -> Self {
+        self.why.push_str(more);
+        self
+    }
+
     /// The code that the shell sees.
     pub fn code(&self) -> ExitCode {
         ExitCode::from(self.code)

@@ -1,25 +1,28 @@
-//! `player-state journal`: looks at the journal of a process that does not run.
+//! `player-state journal`: looks at a journal, copies it, and makes a new one of a copy.
 //!
-//! Holds the data directory's lock meanwhile, so nothing changes under it. A torn end is cut off, as a start
-//! would; nothing else is changed.
+//! Holds the data directory's lock meanwhile, so nothing changes under it; a backup of a running process is asked of
+//! that process. A torn end is cut off, as a start would; else no journal that is there is ever changed.
+
+pub mod backup;
+mod progress;
+pub mod repair;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, BufWriter, Write},
     path::Path,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 use serde::Serialize;
 
+use self::progress::Progress;
 use crate::{
     data_dir::{self, DataDir},
     engine::HuntId,
     exit::Exit,
     journal::{
-        Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store,
-        StoreSettings,
+        Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Store, StoreSettings,
     },
     pb::{Record, record::Change},
     replay::{KnownRulesets, write_encoded},
@@ -47,17 +50,29 @@ pub struct Verified {
 /// 65 with what is damaged and where; 75 if a process holds the directory; 78 if it cannot be used.
 pub fn verify(dir: &Path) -> Result<Verified, Exit> {
     let opened = Opened::open(dir)?;
-    let snapshots = check_snapshots(&opened.recovery.hunts).map_err(|why| damaged(dir, &why))?;
-    let records = opened.store.end().0 - opened.store.kept_from().0;
-    let bar = progress(records);
-    let (records, hunts) =
-        check_rows(opened.store.all(), &bar).map_err(|why| damaged(dir, &why))?;
-    bar.finish_and_clear();
+    check(&opened.store, &opened.recovery).map_err(|why| damaged(dir, &why))
+}
+
+/// Reads all of a journal.
+fn check(store: &Store, recovery: &Recovery) -> Result<Verified, Damage> {
+    let snapshots = check_snapshots(&recovery.hunts)?;
+    let mut jumps = Jumps::of(recovery);
+    let mut progress = progress_of(store, "checked");
+    let mut records = 0;
+    for row in store.all() {
+        let row = row?;
+        progress.add(row.len() as u64);
+        records += row.len() as u64;
+        for (place, entry) in row {
+            let record = check_record(place, &entry)?;
+            jumps.check(place, entry.hunt, &record)?;
+        }
+    }
     Ok(Verified {
         records,
-        hunts,
+        hunts: jumps.last.len(),
         snapshots,
-        torn_bytes: opened.recovery.torn_bytes,
+        torn_bytes: recovery.torn_bytes,
     })
 }
 
@@ -72,8 +87,11 @@ pub fn export(dir: &Path, hunt: Option<&str>, out: impl Write) -> Result<u64, Ex
     let opened = Opened::open(dir)?;
     let mut out = BufWriter::new(out);
     let mut written = 0;
+    let mut progress = progress_of(&opened.store, "looked at");
     for row in opened.store.all() {
-        for (_, entry) in row.map_err(|why| damaged(dir, &why))? {
+        let row = row.map_err(|why| damaged(dir, &why))?;
+        progress.add(row.len() as u64);
+        for (_, entry) in row {
             if hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt) {
                 write_encoded(&mut out, &entry.record).map_err(unwritten)?;
                 written += 1;
@@ -92,7 +110,9 @@ fn unwritten(err: io::Error) -> Exit {
 pub fn damaged(dir: &Path, why: &Damage) -> Exit {
     let dir = dir.display();
     Exit::data(format!(
-        "{why}; nothing was changed. Keep a copy of {dir}, and look at all of it with: player-state journal verify {dir}"
+        "{why}; nothing of it was changed but for a torn end. Keep a copy of {dir}. All of it is looked at by: \
+         player-state journal verify {dir}. To go on: restore a backup (player-state journal restore --help), or keep what \
+         can be read (player-state journal repair {dir})"
     ))
 }
 
@@ -110,13 +130,23 @@ impl Opened {
             return Err(Exit::settings(format!("{}: has no journal", dir.display())));
         }
         let held = DataDir::hold(dir)?;
-        let opened = Store::open(&journal, as_it_is()).map_err(|why| damaged(dir, &why))?;
+        let opened = open(&journal).map_err(|why| damaged(dir, &why))?;
         Ok(Self {
             store: opened.0,
             recovery: opened.1,
             _dir: held,
         })
     }
+}
+
+/// Opens a journal, to look at it.
+fn open(journal: &Path) -> Result<(Store, Recovery), Damage> {
+    Store::open(journal, as_it_is())
+}
+
+/// Through all of its records.
+fn progress_of(store: &Store, what: &'static str) -> Progress {
+    Progress::new(what, store.end().0 - store.kept_from().0)
 }
 
 /// Nothing is dropped while it is looked at.
@@ -130,14 +160,6 @@ fn as_it_is() -> StoreSettings {
     }
 }
 
-fn progress(records: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} records, {eta} left");
-    let bar = ProgressBar::new(records);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
-}
-
 fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
     let mut rulesets = KnownRulesets::default();
     for kept in hunts {
@@ -149,36 +171,45 @@ fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
     Ok(hunts.len())
 }
 
-/// Checks every record, and counts records and hunts.
-fn check_rows(rows: Rows, bar: &ProgressBar) -> Result<(u64, usize), Damage> {
-    let mut last: HashMap<HuntId, (u64, u64)> = HashMap::new();
-    let mut records = 0;
-    for row in rows {
-        let row = row?;
-        bar.inc(row.len() as u64);
-        for (place, entry) in row {
-            records += 1;
-            let record = check_record(place, &entry)?;
-            let (epoch, sequence) = (record.epoch, record.sequence);
-            let Some((last_epoch, last_sequence)) =
-                last.insert(entry.hunt.clone(), (epoch, sequence))
-            else {
-                continue;
-            };
-            // A higher epoch may begin at any sequence: it voids what it goes back behind.
-            let follows = epoch == last_epoch && sequence == last_sequence + 1;
-            if !follows && epoch <= last_epoch {
-                return Err(Damage {
-                    at: format!("place {}", place.0),
-                    what: format!(
-                        "hunt {} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}",
-                        entry.hunt
-                    ),
-                });
-            }
+/// How each hunt's sequences go on.
+struct Jumps {
+    /// Epoch and sequence of the last record.
+    last: HashMap<HuntId, (u64, u64)>,
+    upto: HashMap<HuntId, Place>,
+    gone: HashSet<HuntId>,
+}
+
+impl Jumps {
+    fn of(recovery: &Recovery) -> Self {
+        let hunts = recovery.hunts.iter();
+        Self {
+            last: HashMap::new(),
+            upto: hunts.map(|kept| (kept.hunt.clone(), kept.upto)).collect(),
+            gone: recovery.gone.iter().cloned().collect(),
         }
     }
-    Ok((records, last.len()))
+
+    fn check(&mut self, place: Place, hunt: HuntId, record: &Record) -> Result<(), Damage> {
+        let (epoch, sequence) = (record.epoch, record.sequence);
+        let last = self.last.insert(hunt.clone(), (epoch, sequence));
+        let Some((last_epoch, last_sequence)) = last else {
+            return Ok(());
+        };
+        // A higher epoch may begin at any sequence: it voids what it goes back behind.
+        let follows = epoch == last_epoch && sequence == last_sequence + 1;
+        // What no recovery needs may have holes after a repair.
+        let is_needed =
+            self.upto.get(&hunt).is_none_or(|upto| place >= *upto) && !self.gone.contains(&hunt);
+        if follows || epoch > last_epoch || !is_needed {
+            return Ok(());
+        }
+        Err(Damage {
+            at: format!("place {}", place.0),
+            what: format!(
+                "hunt {hunt} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}"
+            ),
+        })
+    }
 }
 
 fn check_record(place: Place, entry: &Entry) -> Result<Record, Damage> {

@@ -7,7 +7,13 @@ use player_state::{
     cli::{Cli, Command, ConfigCommand, JournalCommand, Output, RulesCommand},
     config,
     exit::Exit,
-    health, inspect, replay, rules, serve,
+    health,
+    inspect::{
+        self,
+        backup::{self, Copied, Origin},
+        repair::{self, Repair},
+    },
+    replay, rules, serve,
 };
 
 #[global_allocator]
@@ -38,22 +44,7 @@ fn run(command: Command) -> Result<(), Exit> {
             eprintln!("{}", json(&summary)?);
             Ok(())
         }
-        Command::Journal(JournalCommand::Verify { dir, output }) => {
-            let found = inspect::verify(&dir)?;
-            match output {
-                Output::Text => println!(
-                    "whole: {} records of {} hunts, {} snapshots; {} torn bytes were cut off",
-                    found.records, found.hunts, found.snapshots, found.torn_bytes
-                ),
-                Output::Json => println!("{}", json(&found)?),
-            }
-            Ok(())
-        }
-        Command::Journal(JournalCommand::Export { dir, hunt }) => {
-            let records = inspect::export(&dir, hunt.as_deref(), std::io::stdout().lock())?;
-            eprintln!("{records} records");
-            Ok(())
-        }
+        Command::Journal(command) => journal(command),
         Command::Rules(RulesCommand::Check { files, output }) => {
             let report = rules::check(&files);
             print!("{}", report.write(output));
@@ -77,6 +68,80 @@ fn run(command: Command) -> Result<(), Exit> {
             );
             Ok(())
         }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "these commands are asked to print")]
+fn journal(command: JournalCommand) -> Result<(), Exit> {
+    match command {
+        JournalCommand::Verify { dir, output } => {
+            let found = inspect::verify(&dir)?;
+            let text = format!(
+                "whole: {} records of {} hunts, {} snapshots; {} torn bytes were cut off",
+                found.records, found.hunts, found.snapshots, found.torn_bytes
+            );
+            println!("{}", said(output, text, &found)?);
+        }
+        JournalCommand::Export { dir, hunt } => {
+            let records = inspect::export(&dir, hunt.as_deref(), std::io::stdout().lock())?;
+            eprintln!("{records} records");
+        }
+        JournalCommand::Backup {
+            dir,
+            admin,
+            file,
+            output,
+        } => {
+            let origin = match (&dir, admin) {
+                (_, Some(addr)) => Origin::Admin(addr),
+                (Some(dir), None) => Origin::Dir(dir),
+                (None, None) => return Err(Exit::settings("neither DIR nor --admin is there")),
+            };
+            let saved = backup::backup(origin, file.as_deref())?;
+            let said = said(output, format!("saved {}", counts(&saved)), &saved)?;
+            if file.is_some() {
+                println!("{said}");
+            } else {
+                eprintln!("{said}");
+            }
+        }
+        JournalCommand::Repair {
+            dir,
+            keep_unproven,
+            output,
+        } => {
+            let repair = repair::repair(&dir, keep_unproven)?;
+            let text = match &repair {
+                Repair::Whole(_) => "nothing is damaged, and nothing was changed".to_owned(),
+                Repair::Repaired(repaired) => repaired.to_string(),
+            };
+            println!("{}", said(output, text, &repair)?);
+        }
+        JournalCommand::Restore { dir, file, output } => {
+            let restored = backup::restore(&dir, file.as_deref())?;
+            let text = format!(
+                "restored {}, {} ago. What was answered after that is LOST, and hunts that began after it are missing: \
+                 `canaryctl repair` lists those that the router knows of",
+                counts(&restored),
+                backup::ago(&restored)
+            );
+            println!("{}", said(output, text, &restored)?);
+        }
+    }
+    Ok(())
+}
+
+fn counts(copied: &Copied) -> String {
+    format!(
+        "{} records, {} snapshots and {} ids of hunts that are gone, as of {}",
+        copied.records, copied.snapshots, copied.gone, copied.at
+    )
+}
+
+fn said(output: Output, text: String, what: &impl serde::Serialize) -> Result<String, Exit> {
+    match output {
+        Output::Text => Ok(text),
+        Output::Json => json(what),
     }
 }
 

@@ -73,6 +73,7 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     let told = Arc::new(admin::Told {
         readiness,
         metrics: Arc::clone(&metrics),
+        journal: admin::Journal::default(),
     });
     if let Some(addr) = settings.admin {
         let admin = admin::bind(addr).await?;
@@ -83,6 +84,8 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
         kept = kept(settings, rulesets, &metrics, &told.readiness) => kept?,
         name = signals.next() => return Err(Exit::runtime(format!("{name} before the journal was recovered"))),
     };
+    let on_disk = kept.on_disk.as_ref().map(|(store, _)| Arc::clone(store));
+    told.journal.is(on_disk);
     let shard = Arc::clone(&kept.shard);
     let sweep = tokio::spawn(Arc::clone(&shard).sweep());
     let reload = tokio::spawn(reload.run(Arc::clone(&shard)));

@@ -5,9 +5,16 @@ use std::{fs, path::Path};
 use player_state::pb;
 use prost::Message as _;
 
-/// What names a client, and the files that may: the probe command and the exporter of spans.
-const CLIENTS: [&str; 4] = ["_client::", "Endpoint", "Channel", "SpanExporter"];
-const MAY: [&str; 2] = ["health.rs", "telemetry/traces.rs"];
+/// What names a client, and the files that may: the probe command, the exporter of spans, and the command that asks a
+/// process for a backup.
+const CLIENTS: [&str; 5] = [
+    "_client::",
+    "client::conn",
+    "Endpoint",
+    "Channel",
+    "SpanExporter",
+];
+const MAY: [&str; 3] = ["health.rs", "inspect/backup.rs", "telemetry/traces.rs"];
 
 fn look(dir: &Path, src: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(dir).expect("a directory") {

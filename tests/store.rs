@@ -403,3 +403,85 @@ fn copy_dir(from: &Path, to: &Path) {
         }
     }
 }
+
+#[tokio::test]
+async fn a_journal_that_is_built_of_anothers_contents_recovers_the_same_from_place_0() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    let drops = StoreSettings {
+        retain_bytes: 1,
+        ..settings()
+    };
+    let (store, _) = Store::open(&one, drops).expect("a new journal");
+    fill(&store, 1..=40_000).await;
+    let kept = |hunt: &str, upto| KeptHunt {
+        hunt: id(hunt),
+        upto,
+        snapshot: format!("the whole of {hunt}").into_bytes().into(),
+        ruleset_hash: "hash".to_owned(),
+        ruleset: b"rules".as_slice().into(),
+    };
+    let fence = Fence {
+        ledger_id: "shard-1".to_owned(),
+        router_incarnation: 7,
+        epoch: 9,
+    };
+    store.put_snapshot(kept("a", store.end()));
+    store.put_fence(&fence);
+    // Gone, and over the ids that are remembered: its records are to bring nothing back.
+    for gone in ["b", "x", "y", "z"] {
+        store.let_go(&id(gone));
+    }
+    let dropped = async {
+        while store.kept().dropped == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PROMPT, dropped).await.expect("retention");
+    let cursor = read(&store, Start::Oldest).await.cursor;
+    append(&store, "a", 40_001);
+    let last = append(&store, "c", 1);
+    timeout(PROMPT, store.durable(last)).await.expect("durable");
+    let records = store.end().0 - store.kept_from().0;
+    let told_by = told(&read(&store, Start::Oldest).await);
+    let contents = store.contents().expect("a whole journal");
+    assert_eq!(contents.head.records, records);
+    let shifted = store.kept_from().0;
+    let path = other.clone();
+    let build = move || Store::build(&path, &contents.head, contents.parts);
+    tokio::task::spawn_blocking(build)
+        .await
+        .expect("no panic")
+        .expect("built");
+
+    let (store, recovery) = open(&other);
+    assert_eq!(recovery.hunts, [kept("a", Place(80_000 - shifted))]);
+    assert_eq!(recovery.fence, fence);
+    assert_eq!(recovery.gone, ["x", "y", "z"].map(id));
+    let rows: Result<Vec<_>, _> = recovery.rows.collect();
+    let entries: Vec<_> = rows.expect("whole rows").into_iter().flatten().collect();
+    let played: Vec<_> = entries
+        .iter()
+        .filter(|(place, _)| place.0 >= 80_000 - shifted)
+        .map(|(_, entry)| entry.clone())
+        .collect();
+    assert_eq!(
+        played,
+        [
+            common::records::entry("a", 40_001),
+            common::records::entry("c", 1)
+        ]
+    );
+    assert!(
+        !entries.iter().any(|(_, entry)| entry.hunt == id("b")),
+        "b is not begun again"
+    );
+    assert_eq!(told(&read(&store, Start::Oldest).await), told_by);
+    assert!(
+        read(&store, Start::At(cursor)).await.gap,
+        "a cursor of another journal"
+    );
+    let place = shifted / 2 + 1; // the first of a that is kept
+    found(&store, "a", place).await;
+    found(&store, "c", 1).await;
+}

@@ -1,13 +1,14 @@
-//! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`, over HTTP/1.1. It only tells.
+//! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`, `/journal/backup`, over HTTP/1.1. It only tells.
 //!
 //! It runs on the main thread, apart from the threads that serve calls, so that it answers while they
 //! are busy or stuck.
 
+mod backup;
 mod routes;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -18,7 +19,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub use self::routes::Told;
+pub use self::{
+    backup::Journal,
+    routes::{BACKUP_PATH, Told},
+};
 use crate::exit::Exit;
 
 /// After an error of accept.
@@ -50,8 +54,9 @@ impl Bound {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match self.0.accept().await {
-                Ok((stream, _)) => {
-                    tokio::spawn(answer(stream, router.clone(), idle_max, place));
+                Ok((stream, peer)) => {
+                    let router = router.clone().layer(Extension(peer));
+                    tokio::spawn(answer(stream, router, idle_max, place));
                 }
                 Err(err) => {
                     tracing::warn!(%err, "the admin port cannot accept a connection");

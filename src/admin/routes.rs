@@ -11,12 +11,17 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::backup::{self, Journal};
 use crate::{readiness::Readiness, telemetry::Metrics};
+
+/// Where a backup of the journal is given.
+pub const BACKUP_PATH: &str = "/journal/backup";
 
 /// What the pages tell of.
 pub struct Told {
     pub readiness: Readiness,
     pub metrics: Arc<Metrics>,
+    pub journal: Journal,
 }
 
 pub(super) fn router(told: Arc<Told>) -> Router {
@@ -25,6 +30,7 @@ pub(super) fn router(told: Arc<Told>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/version", get(version))
+        .route(BACKUP_PATH, get(backup::backup))
         .with_state(told)
 }
 

@@ -21,6 +21,8 @@ macro_rules! crash_point {
 }
 pub(crate) use crash_point;
 
+mod backup;
+mod contents;
 mod cursor;
 mod recovery;
 mod ring;
@@ -32,10 +34,12 @@ use std::{fmt, pin::Pin};
 use prost::bytes::Bytes;
 
 pub use self::{
+    backup::{Backup, BackupError, Unsaved, write_backup},
+    contents::{Contents, Head, Part, Parts},
     cursor::{Cursor, draw_incarnation},
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
-    store::{Store, StoreSettings, blocking},
+    store::{KeptState, Salvage, Store, StoreSettings, Unbuilt, blocking, copy_journal},
 };
 use crate::engine::HuntId;
 
@@ -176,7 +180,7 @@ pub struct NoRoom {
 }
 
 /// One record, as it is handed to the journal.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The hunt it belongs to.
     pub hunt: HuntId,

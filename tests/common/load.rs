@@ -30,6 +30,7 @@ pub const PLAYERS_OF_HUNT: u64 = 6;
 pub type Answered = HashMap<u64, u64>;
 
 /// A player that plays on through crashes: what was not answered is asked again under its own id.
+#[derive(Clone)]
 pub struct Caller {
     hunt: String,
     player: u64,

@@ -60,7 +60,7 @@ impl Inner {
         }
     }
 
-    fn round(&self) -> fjall::Result<()> {
+    pub(super) fn round(&self) -> fjall::Result<()> {
         // Until then the index does not know yet what recovery begins from.
         if !self.recovered.load(Ordering::Acquire) {
             return Ok(());
@@ -115,6 +115,7 @@ impl Inner {
                 self.overdue.store(oldest.end.0, Ordering::Relaxed);
                 return Ok(());
             }
+            let _dropping = self.dropping.lock();
             self.floor.store(oldest.end.0, Ordering::Relaxed);
             self.records
                 .tree
@@ -125,7 +126,7 @@ impl Inner {
     }
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_millis() as u64
 }
@@ -141,15 +142,18 @@ mod tests {
         journal::{Durability, Entry, Journal as _, Recovery},
     };
 
-    fn open(dir: &std::path::Path) -> (Store, Recovery) {
-        let settings = StoreSettings {
+    fn settings() -> StoreSettings {
+        StoreSettings {
             durability: Durability::Sync,
             retain_age: Duration::from_hours(1),
             retain_bytes: u64::MAX,
             reserve_bytes: 0,
             gone_ids_max: 1,
-        };
-        Store::open(dir, settings).expect("a whole journal")
+        }
+    }
+
+    fn open(dir: &std::path::Path) -> (Store, Recovery) {
+        Store::open(dir, settings()).expect("a whole journal")
     }
 
     fn hunt() -> HuntId {
@@ -200,6 +204,38 @@ mod tests {
 
         let (_store, recovery) = open(dir.path());
         assert_eq!(records(recovery), BLOCK_RECORDS);
+    }
+
+    /// A backup is of one moment, whatever is appended and dropped while it is read.
+    #[tokio::test]
+    async fn contents_keep_what_is_dropped_after_they_were_taken() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let settings = StoreSettings {
+            retain_bytes: 0,
+            ..settings()
+        };
+        let (store, _) = Store::open(dir.path(), settings).expect("a new journal");
+        fill(&store, 1..=BLOCK_RECORDS).await;
+        store.inner.round().expect("a round");
+        let before = store.contents().expect("a whole journal");
+
+        store.let_go(&hunt());
+        fill(&store, BLOCK_RECORDS + 1..=BLOCK_RECORDS + 9).await;
+        store.let_go(&hunt());
+        store.inner.round().expect("a round");
+        assert_eq!(
+            store.kept_from(),
+            Place(BLOCK_RECORDS),
+            "the block is dropped"
+        );
+        assert_eq!(before.head.records, BLOCK_RECORDS);
+        let parts: Result<Vec<_>, _> = before.parts.collect();
+        let parts = parts.expect("all parts");
+        assert_eq!(parts.len() as u64, BLOCK_RECORDS + 1, "and the fence");
+
+        let after = store.contents().expect("a whole journal");
+        assert_eq!(after.head.records, 9);
+        assert_eq!(after.parts.count(), 9 + 2, "the id and the fence");
     }
 
     /// Recovery reads records that a block has already: each is in one part of the index.

@@ -12,11 +12,13 @@
 //! Before fjall opens a database, its write-ahead files and the list of its tables are looked at ([`wal`], [`tables`]):
 //! fjall would cut damage off with all that follows it, and take what is missing for what never was.
 
+mod build;
 mod index;
 mod keeper;
 mod queue;
 mod read;
 mod row;
+mod salvage;
 mod state;
 mod tables;
 mod wal;
@@ -43,10 +45,14 @@ use fjall::{
 use prost::bytes::Bytes;
 use tokio::sync::watch;
 
+pub use self::{
+    build::Unbuilt,
+    salvage::{KeptState, Salvage, copy_journal},
+};
 use self::{index::Index, queue::Queue, state::State};
 use super::{
-    Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
-    RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
+    Contents, Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place,
+    Query, RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
 };
 use crate::engine::HuntId;
 
@@ -105,6 +111,8 @@ struct Inner {
     overdue: AtomicU64,
     /// Blocks of the index, the oldest first; the records behind the last are in `index` alone.
     blocks: parking_lot::Mutex<std::collections::VecDeque<state::Block>>,
+    /// Held while records are dropped, and while a view of all is taken: its state is to find its records there.
+    dropping: parking_lot::Mutex<()>,
     /// The place after the last record that may be answered for.
     answerable: watch::Sender<Place>,
     /// The place after the last record that is durable.
@@ -155,6 +163,7 @@ impl Store {
             overdue: AtomicU64::new(0),
             blocks: parking_lot::Mutex::new(state.blocks()?.into()),
             state,
+            dropping: parking_lot::Mutex::new(()),
             answerable: watch::Sender::new(end),
             durable: watch::Sender::new(end),
             synced: watch::Sender::new(0),
@@ -185,11 +194,21 @@ impl Store {
         self.inner.all()
     }
 
+    /// All that is kept and durable at one moment, which neither what is appended nor what is dropped later changes.
+    /// Whoever holds it keeps what is dropped meanwhile on the disk.
+    ///
+    /// # Errors
+    /// The state beside the records cannot be read. Damage in the parts themselves comes when they are read.
+    pub fn contents(&self) -> Result<Contents, Damage> {
+        self.inner.contents()
+    }
+
     /// Writes what has gathered, syncs it, and ends the threads. What is appended later is not written.
     pub fn close(&self) {
         self.inner.closing.store(true, Ordering::Relaxed);
         self.inner.queue.close();
         for thread in self.threads.lock().drain(..) {
+            // The keeper may be between two looks.
             thread.thread().unpark();
             // A thread that panicked has told so, and the process ends anyway.
             let _ = thread.join();
@@ -341,9 +360,10 @@ impl Inner {
     }
 
     fn recovery(self: &Arc<Self>, end: Place, torn_bytes: u64) -> Result<Recovery, Damage> {
-        let hunts = self.state.snapshots()?;
+        let now = self.state.now();
+        let hunts: Vec<_> = self.state.snapshots(&now)?.collect::<Result<_, _>>()?;
         crash_point!("snapshots_read");
-        let (start, indexed) = (self.state.recovery_start()?, self.state.indexed()?);
+        let (start, indexed) = (self.state.recovery_start(&now)?, self.state.indexed()?);
         let durable = self.state.durable()?;
         let ahead = |what: &str, place: Place| Damage {
             at: format!("place {}", end.0),
@@ -375,13 +395,13 @@ impl Inner {
                 ),
             });
         }
-        let gone = self.state.gone()?;
+        let gone = self.state.gone(&now)?;
         let from = start.min(indexed).max(floor);
         // Where there is nothing to read, it is read.
         self.recovered.store(from == end, Ordering::Release);
         Ok(Recovery {
             engine_incarnation: draw_incarnation(),
-            fence: self.state.fence()?,
+            fence: self.state.fence(&now)?,
             rows: self.rows(from, indexed, &hunts, &gone),
             rows_records_max: end.0 - from.0,
             gone,
@@ -409,7 +429,7 @@ fn spawn(inner: &Arc<Inner>, name: &str, run: fn(&Arc<Inner>)) -> JoinHandle<()>
 
 /// Begins a journal beside its place, and moves it there when it is whole: in its place no part of it may be missing.
 fn begin(dir: &Path) -> Result<(), Damage> {
-    let new = dir.with_extension("new");
+    let new = dir.with_extension("begun");
     if new.exists() {
         fs::remove_dir_all(&new).map_err(storage(&new))?; // of a process that ended on the way
     }

@@ -167,7 +167,7 @@ impl Inner {
     }
 
     /// The rows from the one that holds `from` on, between which nothing is missing.
-    fn whole_rows(
+    pub(super) fn whole_rows(
         &self,
         from: Place,
     ) -> impl Iterator<Item = Result<Vec<(Place, Entry)>, Damage>> + Send + use<> {

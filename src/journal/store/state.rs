@@ -8,7 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable as _,
+    Snapshot,
+};
 use prost::{
     bytes::{Buf as _, BufMut as _, Bytes},
     encoding::{decode_varint, encode_varint},
@@ -25,6 +28,8 @@ const FORMAT: u64 = 1;
 
 /// Keyspaces of [`State`].
 pub(super) const KEYSPACES: u64 = 6;
+/// What is said of a form that is another.
+pub(super) const FORMAT_AT: &str = "the journal's format";
 
 const FORMAT_KEY: &str = "format";
 const INCARNATION_KEY: &str = "incarnation";
@@ -48,11 +53,11 @@ pub(super) struct State {
     /// Facts by name.
     facts: Keyspace,
     /// Snapshots by hunt.
-    hunts: Keyspace,
+    pub(super) hunts: Keyspace,
     /// Rulesets by hash.
-    rulesets: Keyspace,
+    pub(super) rulesets: Keyspace,
     /// Ids of hunts that were let go, in that order.
-    gone: Keyspace,
+    pub(super) gone: Keyspace,
     next_gone: AtomicU64,
     /// Blocks by their first place.
     blocks: Keyspace,
@@ -99,30 +104,40 @@ impl State {
         self.sync()
     }
 
+    /// Refuses a form that this version does not read.
+    pub(super) fn check_format(&self) -> Result<(), Damage> {
+        match self.fact(FORMAT_KEY)? {
+            None => Err(unreadable(FORMAT_AT)),
+            Some(FORMAT) => Ok(()),
+            Some(found) => Err(Damage {
+                at: FORMAT_AT.to_owned(),
+                what: format!(
+                    "it is {found}, and this version reads {FORMAT}: use the version that wrote it"
+                ),
+            }),
+        }
+    }
+
     /// Which journal this is.
     ///
     /// # Errors
     /// One of a form that this version does not read, among others.
     pub(super) fn incarnation(&self) -> Result<u64, Damage> {
-        match self.fact(FORMAT_KEY)? {
-            Some(FORMAT) => {}
-            None => return Err(unreadable("the journal's format")),
-            Some(found) => {
-                return Err(Damage {
-                    at: "the journal's format".to_owned(),
-                    what: format!(
-                        "it is {found}, and this version reads {FORMAT}: use the version that wrote it"
-                    ),
-                });
-            }
-        }
+        self.check_format()?;
         let incarnation = self.fact(INCARNATION_KEY)?;
         incarnation.ok_or_else(|| unreadable("the journal's incarnation"))
     }
 
+    /// The state as it is now, and stays while this is held.
+    pub(super) fn now(&self) -> Snapshot {
+        self.database.snapshot()
+    }
+
     /// No record before this place is needed to recover any hunt.
-    pub(super) fn recovery_start(&self) -> Result<Place, Damage> {
-        Ok(Place(self.fact(RECOVERY_START_KEY)?.unwrap_or(0)))
+    pub(super) fn recovery_start(&self, at: &Snapshot) -> Result<Place, Damage> {
+        let value = at.get(&self.facts, RECOVERY_START_KEY);
+        let value = value.map_err(storage(RECOVERY_START_KEY))?;
+        Ok(Place(value.map_or(0, |value| number(&value))))
     }
 
     pub(super) fn put_recovery_start(&self, place: Place) -> fjall::Result<()> {
@@ -152,8 +167,9 @@ impl State {
         self.facts.insert(name, value.to_be_bytes())
     }
 
-    pub(super) fn fence(&self) -> Result<Fence, Damage> {
-        let Some(value) = self.facts.get(FENCE_KEY).map_err(storage(FENCE_KEY))? else {
+    pub(super) fn fence(&self, at: &Snapshot) -> Result<Fence, Damage> {
+        let value = at.get(&self.facts, FENCE_KEY);
+        let Some(value) = value.map_err(storage(FENCE_KEY))? else {
             return Ok(Fence::default());
         };
         let mut rest = &value[..];
@@ -196,22 +212,24 @@ impl State {
     }
 
     /// All snapshots, each with its ruleset.
-    pub(super) fn snapshots(&self) -> Result<Vec<KeptHunt>, Damage> {
+    pub(super) fn snapshots(
+        &self,
+        at: &Snapshot,
+    ) -> Result<impl Iterator<Item = Result<KeptHunt, Damage>> + Send + use<>, Damage> {
         let mut rulesets = HashMap::new();
-        for guard in self.rulesets.iter() {
+        for guard in at.iter(&self.rulesets) {
             let (hash, ruleset) = guard.into_inner().map_err(storage("rulesets"))?;
             let hash =
                 String::from_utf8(hash.to_vec()).map_err(|_| unreadable("a ruleset's hash"))?;
             rulesets.insert(hash, Bytes::from_owner(ruleset));
         }
-        let mut hunts = Vec::new();
-        for guard in self.hunts.iter() {
+        let kept = move |guard: fjall::Guard| {
             let (hunt, value) = guard.into_inner().map_err(storage("snapshots"))?;
             let shown = String::from_utf8_lossy(&hunt).into_owned();
             let kept = snapshot(&hunt, Bytes::from_owner(value), &rulesets);
-            hunts.push(kept.ok_or_else(|| unreadable(&format!("the snapshot of hunt {shown:?}")))?);
-        }
-        Ok(hunts)
+            kept.ok_or_else(|| unreadable(&format!("the snapshot of hunt {shown:?}")))
+        };
+        Ok(at.iter(&self.hunts).map(kept))
     }
 
     /// Forgets the hunt's snapshot, and remembers its id in the place of the oldest one that is over `gone_max`.
@@ -227,7 +245,7 @@ impl State {
     }
 
     /// Ids of hunts that are gone, the oldest first.
-    pub(super) fn gone(&self) -> Result<Vec<HuntId>, Damage> {
+    pub(super) fn gone(&self, at: &Snapshot) -> Result<Vec<HuntId>, Damage> {
         let id = |guard: fjall::Guard| {
             let id = guard
                 .value()
@@ -237,7 +255,7 @@ impl State {
                 .and_then(|id| HuntId::parse(id).ok());
             id.ok_or_else(|| unreadable("the id of a hunt that is gone"))
         };
-        self.gone.iter().map(id).collect()
+        at.iter(&self.gone).map(id).collect()
     }
 
     /// Keeps which records each hunt has in a block, at once with the block.
@@ -331,7 +349,12 @@ pub(super) enum Found {
     NoneOfHunt,
 }
 
-fn snapshot(hunt: &[u8], value: Bytes, rulesets: &HashMap<String, Bytes>) -> Option<KeptHunt> {
+/// A hunt's snapshot, as it is kept.
+pub(super) fn snapshot(
+    hunt: &[u8],
+    value: Bytes,
+    rulesets: &HashMap<String, Bytes>,
+) -> Option<KeptHunt> {
     let mut rest = value;
     let hunt = HuntId::parse(std::str::from_utf8(hunt).ok()?).ok()?;
     let upto = Place(rest.try_get_u64().ok()?);
@@ -381,7 +404,7 @@ fn decode(mut value: &[u8], block: Place) -> Option<Vec<Spot>> {
 }
 
 /// A number as a key or value of ours has it; of anything else, 0.
-fn number(bytes: &[u8]) -> u64 {
+pub(super) fn number(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_be_bytes)
 }
 
