@@ -20,6 +20,8 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 /// fjall gives numbers to more than batches; never so many between two.
 const NUMBERS_SKIPPED_MAX: u64 = 1 << 32;
+/// fjall panics where it would give a higher one.
+const NUMBERS_MAX: u64 = 1 << 63;
 /// What ends an `End`.
 const TRAILER: [u8; 4] = *b"FJL\x03";
 
@@ -45,6 +47,11 @@ pub(super) fn check(database: &Path) -> Result<u64, Damage> {
             continue; // room that was set aside and is not used yet
         }
         let at = || format!("{} offset {whole}", path.display());
+        if let Some((_, number)) = batch(rest) {
+            let what =
+                format!("a batch has number {number}, which cannot follow the one before it");
+            return Err(Damage { at: at(), what });
+        }
         if let Some(offset) = next_batch(rest) {
             return Err(Damage {
                 at: at(),
@@ -90,12 +97,16 @@ fn unreadable(path: &Path, err: &std::io::Error) -> Damage {
 }
 
 /// How many bytes whole batches fill from the beginning on. Their numbers ascend: fjall's checksum does not cover
-/// them, so that is how a flipped bit in one is seen.
+/// them, so that is how a flipped bit in one is seen, which fjall would take as it is.
 fn whole_batches(bytes: &[u8]) -> usize {
     let mut whole = 0;
     let mut last = None;
     while let Some((len, number)) = batch(&bytes[whole..]) {
-        if last.is_some_and(|last| !(last + 1..last + NUMBERS_SKIPPED_MAX).contains(&number)) {
+        let may_be = match last {
+            Some(last) => last + 1..last + NUMBERS_SKIPPED_MAX,
+            None => 0..NUMBERS_MAX,
+        };
+        if !may_be.contains(&number) {
             break;
         }
         (last, whole) = (Some(number), whole + len);
