@@ -6,21 +6,22 @@
 mod common;
 
 use std::{
-    fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use common::{
-    Sidecar,
     disk::{self, Mount, ext4},
     load::{Load, audit, hunts, kill, lost, start},
 };
-use rustix::process::Signal;
 
 /// ext4's ioctl that stops all writing at once, and its flag for "without flushing the file system's own log".
 const SHUTDOWN: &str = "import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
+disk = os.open(sys.argv[1], os.O_RDONLY)
+print('ready', flush=True)
+sys.stdin.readline()
+fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
 
 /// A file system of its own, on a loop device.
 struct Disk {
@@ -46,47 +47,28 @@ impl Disk {
         Mount::image(&self.path(), &image(self.dir.path()))
     }
 
-    /// Nothing that is not on the disk by now will ever be. A power cut stops programs too, at once and first: a
-    /// sync that ext4's shutdown catches on its way may say that all is well (seen with a bare file).
-    fn cut(&self, mut sidecar: Sidecar) {
-        stop(&sidecar);
-        let output = Command::new("python3")
-            .arg("-c")
-            .arg(SHUTDOWN)
-            .arg(self.path())
-            .output();
-        let output = output.expect("python3");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        sidecar.signal(Signal::KILL);
-        sidecar.ended();
+    /// Cuts the power under a load: nothing that is not on the disk by now will ever be. A process whose power is cut
+    /// answers nobody any more, and this one does: ext4 may tell it that a sync which the cut met was done. So what is
+    /// answered from here on is not relied on.
+    fn cut(&self, load: &Load) {
+        let mut command = Command::new("python3");
+        let command = command.arg("-c").arg(SHUTDOWN).arg(self.path());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut cutter = command.spawn().expect("python3");
+        let mut ready = String::new();
+        let stdout = cutter.stdout.take().expect("a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut ready)
+            .expect("a line");
+        assert_eq!(ready, "ready\n");
+        load.doubt();
+        drop(cutter.stdin.take()); // it waits for that
+        assert!(cutter.wait().expect("a child").success());
     }
 
     fn back(&mut self) {
         self.mount = None;
         self.mount = Some(self.mounted().expect("mounted again"));
-    }
-}
-
-/// Stops every thread of the process where it is.
-fn stop(sidecar: &Sidecar) {
-    sidecar.signal(Signal::STOP);
-    let threads = PathBuf::from(format!("/proc/{}/task", sidecar.pid()));
-    let stopped = |thread: fs::DirEntry| {
-        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|state| state.starts_with('T'))
-    };
-    let all = || {
-        let threads = fs::read_dir(&threads).expect("the process is there");
-        threads.flatten().all(stopped)
-    };
-    while !all() {
-        std::thread::yield_now();
     }
 }
 
@@ -106,7 +88,10 @@ async fn what_was_answered_survives_a_power_cut() {
     for _ in 0..cuts {
         let load = Load::begin(&sidecar, callers).await;
         load.answered(300).await;
-        disk.cut(sidecar);
+        disk.cut(&load);
+        let status = sidecar.ended();
+        assert_eq!(status.code(), Some(1), "{}", sidecar.log());
+        drop(sidecar);
         callers = load.callers().await;
         disk.back();
         sidecar = start(&data, "").ready();
@@ -126,10 +111,12 @@ async fn without_a_sync_the_same_power_cut_loses_answers() {
     let callers = hunts(&sidecar).await;
     kill(sidecar); // the hunts themselves are kept
 
-    let sidecar = start(&data, "").arg("--durability=none").ready();
+    let mut sidecar = start(&data, "").arg("--durability=none").ready();
     let load = Load::begin(&sidecar, callers).await;
     load.answered(300).await;
-    disk.cut(sidecar);
+    disk.cut(&load);
+    sidecar.ended();
+    drop(sidecar);
     let callers = load.callers().await;
     disk.back();
     let sidecar = start(&data, "").ready();

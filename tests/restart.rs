@@ -5,9 +5,7 @@
 
 mod common;
 
-use std::{
-    os::unix::process::ExitStatusExt as _, path::Path, sync::atomic::Ordering, time::Duration,
-};
+use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
 use common::{
     Sidecar, eventually,
@@ -162,9 +160,9 @@ fn crash(dir: &Path, at: &str) {
 /// Waits until nothing is answered any more, or a second has passed: a step beside the commit stops nobody.
 async fn still(load: &Load) {
     for _ in 0..10 {
-        let before = load.answers.load(Ordering::Relaxed);
+        let before = load.answers();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        if load.answers.load(Ordering::Relaxed) == before {
+        if load.answers() == before {
             return;
         }
     }

@@ -42,8 +42,8 @@ pub struct Caller {
 
 impl Caller {
     /// Plays until it is told to stop, or a call fails: then its request stays the next one.
-    async fn play(&mut self, game: &Game, stop: &AtomicBool, answers: &AtomicU64) {
-        while !stop.load(Ordering::Relaxed) {
+    async fn play(&mut self, game: &Game, told: &Told) {
+        while !told.stop.load(Ordering::Relaxed) {
             let command = match self.request {
                 1 => join(&self.hunt, self.player, 1),
                 n if n.is_multiple_of(8) => dig(&self.hunt, self.player, n),
@@ -54,10 +54,10 @@ impl Caller {
                 return;
             };
             match outcome.verdict() {
-                Verdict::Applied | Verdict::Duplicate => {
+                Verdict::Applied | Verdict::Duplicate if !told.doubt.load(Ordering::SeqCst) => {
                     self.answered.insert(self.request, outcome.sequence);
                 }
-                Verdict::Rejected => {}
+                Verdict::Applied | Verdict::Duplicate | Verdict::Rejected => {}
                 Verdict::Unspecified | Verdict::Refused | Verdict::Expired | Verdict::Unknown => {
                     panic!("{outcome:?}")
                 }
@@ -65,44 +65,57 @@ impl Caller {
             if let Some(player) = &outcome.player {
                 (self.x, self.y) = (player.x, player.y);
             }
-            answers.fetch_add(1, Ordering::Relaxed);
+            told.answers.fetch_add(1, Ordering::Relaxed);
             self.request += 1;
         }
     }
 }
 
+/// What the callers are told, and tell.
+#[derive(Default)]
+struct Told {
+    stop: AtomicBool,
+    doubt: AtomicBool,
+    answers: AtomicU64,
+}
+
 /// All callers at play against one process.
 pub struct Load {
     tasks: Vec<JoinHandle<Caller>>,
-    stop: Arc<AtomicBool>,
-    pub answers: Arc<AtomicU64>,
+    told: Arc<Told>,
 }
 
 impl Load {
     pub async fn begin(sidecar: &Sidecar, callers: Vec<Caller>) -> Self {
-        let (stop, answers) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
+        let told = Arc::new(Told::default());
         let game = Game::new(sidecar.connect().await);
         let tasks = callers.into_iter().map(|mut caller| {
-            let (game, stop, answers) = (game.clone(), Arc::clone(&stop), Arc::clone(&answers));
+            let (game, told) = (game.clone(), Arc::clone(&told));
             tokio::spawn(async move {
-                caller.play(&game, &stop, &answers).await;
+                caller.play(&game, &told).await;
                 caller
             })
         });
         Self {
             tasks: tasks.collect(),
-            stop,
-            answers,
+            told,
         }
+    }
+
+    /// How many answers came.
+    pub fn answers(&self) -> u64 {
+        self.told.answers.load(Ordering::Relaxed)
+    }
+
+    /// What is answered from here on is not relied on: it may be there or not.
+    pub fn doubt(&self) {
+        self.told.doubt.store(true, Ordering::SeqCst);
     }
 
     /// Waits for so many answers.
     pub async fn answered(&self, count: u64) {
         let enough = async {
-            while self.answers.load(Ordering::Relaxed) < count {
+            while self.answers() < count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -112,7 +125,7 @@ impl Load {
     }
 
     pub async fn callers(self) -> Vec<Caller> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.told.stop.store(true, Ordering::Relaxed);
         let mut callers = Vec::new();
         for task in self.tasks {
             callers.push(task.await.expect("no caller was told anything else"));

@@ -125,17 +125,18 @@ impl Start {
         sidecar
     }
 
-    /// Starts it, and returns when it is ready or has ended.
-    pub fn settled(self) -> Sidecar {
+    /// Starts it, returns when it is ready or has ended, and kills it. Answers its exit code, if it has one.
+    pub fn tried(self) -> Option<i32> {
         let mut sidecar = self.spawn();
+        let mut status = None;
         eventually(|| {
-            let has_ended = sidecar.child.try_wait().expect("a child").is_some();
+            status = sidecar.child.try_wait().expect("a child");
             let log = sidecar.log();
-            (has_ended || log.contains("\"ready\""))
+            (status.is_some() || log.contains("\"ready\""))
                 .then_some(())
                 .ok_or(log)
         });
-        sidecar
+        status.and_then(|status| status.code())
     }
 
     /// Starts it, and waits for its end.

@@ -265,6 +265,6 @@ async fn a_journal_with_one_file_missing_cut_or_flipped_is_right_or_refused() {
         }
     });
     let counts = counts.into_inner();
-    println!("{counts:?}");
+    eprintln!("{counts:?}");
     assert!(counts[&Came::Refused] > counts[&Came::Right], "{counts:?}");
 }

@@ -141,7 +141,11 @@ impl Store {
         let (records_dir, state_dir) = (dir.join(RECORDS), dir.join(STATE));
         tables::check(&records_dir, RECORDS_KEYSPACES)?;
         tables::check(&state_dir, state::KEYSPACES)?;
-        let torn_bytes = wal::check(&records_dir)? + wal::check(&state_dir)?;
+        let torn = [wal::check(&records_dir)?, wal::check(&state_dir)?];
+        for torn in &torn {
+            torn.cut().map_err(storage(dir))?; // only now: of a journal that is damaged nothing is changed
+        }
+        let torn_bytes = torn.iter().map(|torn| torn.bytes).sum();
         crash_point!("looked_at");
         let state = State::open(&state_dir)?;
         crash_point!("state_opened");

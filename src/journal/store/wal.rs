@@ -2,10 +2,11 @@
 //!
 //! fjall cuts a file off at the first batch that it cannot read, whatever follows. That is right for a torn
 //! end, which nobody was answered for, and wrong for damage before good batches, which were answered: so those
-//! are looked for first. The form is fjall 3's: batches of `Start {count, seqno} Item… End {checksum}`.
+//! are looked for first, and the torn end is cut off here. The form is fjall 3's: batches of `Start {count, seqno} Item… End {checksum}`.
 
 use std::{
-    fs, io,
+    fs::{self, OpenOptions},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -20,17 +21,43 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 /// fjall gives numbers to more than batches; never so many between two.
 const NUMBERS_SKIPPED_MAX: u64 = 1 << 32;
+/// fjall panics where it would give a higher one.
+const NUMBERS_MAX: u64 = 1 << 63;
 /// Where a batch has its number, and what it begins with: `Start`, count and number.
 const NUMBER_OFFSET: usize = 1 + 4;
 const HEAD_BYTES: usize = NUMBER_OFFSET + 8;
 /// What ends an `End`.
 const TRAILER: [u8; 4] = *b"FJL\x03";
 
-/// Looks at all write-ahead files of a database, and answers how many bytes of its end are torn.
+/// A write at the end of a database's write-ahead files that was never whole, so that nobody was answered for it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Torn {
+    /// How many bytes of it there are.
+    pub(super) bytes: u64,
+    /// The file, and how long what is whole in it is.
+    cut: Option<(PathBuf, u64)>,
+}
+
+impl Torn {
+    /// Cuts it off. fjall would too, and may panic on the way.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn cut(&self) -> io::Result<()> {
+        let Some((path, whole)) = &self.cut else {
+            return Ok(());
+        };
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(*whole)?;
+        file.sync_all()
+    }
+}
+
+/// Looks at all write-ahead files of a database, and answers what is torn at their end.
 ///
 /// # Errors
 /// Damage that good batches follow, or a file that is missing or cannot be read.
-pub(super) fn check(database: &Path) -> Result<u64, Damage> {
+pub(super) fn check(database: &Path) -> Result<Torn, Damage> {
     let files = files(database).map_err(|err| unreadable(database, &err))?;
     if files.is_empty() {
         return Err(Damage {
@@ -38,13 +65,18 @@ pub(super) fn check(database: &Path) -> Result<u64, Damage> {
             what: "no write-ahead file is there".to_owned(),
         });
     }
-    let mut torn_bytes = 0;
-    let mut torn: Option<Damage> = None;
+    let mut torn = Torn::default();
     for path in &files {
         let bytes = fs::read(path).map_err(|err| unreadable(path, &err))?;
         // The one before was synced whole before anything was written here.
-        if let Some(torn) = torn.take_if(|_| bytes.iter().any(|byte| *byte != 0)) {
-            return Err(torn);
+        if let Some((path, whole)) = torn.cut.take_if(|_| is_begun(&bytes)) {
+            return Err(Damage {
+                at: format!("{} offset {whole}", path.display()),
+                what: format!(
+                    "no whole batch in its last {} bytes, and a later file follows",
+                    torn.bytes
+                ),
+            });
         }
         let whole = whole_batches(&bytes);
         let rest = &bytes[whole..];
@@ -53,6 +85,11 @@ pub(super) fn check(database: &Path) -> Result<u64, Damage> {
             continue; // room that was set aside and is not used yet
         }
         let at = || format!("{} offset {whole}", path.display());
+        if let Some((_, number)) = batch(rest) {
+            let what =
+                format!("a batch has number {number}, which cannot follow the one before it");
+            return Err(Damage { at: at(), what });
+        }
         if let Some(offset) = next_batch(rest) {
             return Err(Damage {
                 at: at(),
@@ -62,13 +99,17 @@ pub(super) fn check(database: &Path) -> Result<u64, Damage> {
                 ),
             });
         }
-        torn = Some(Damage {
-            at: at(),
-            what: format!("no whole batch in its last {written} bytes, and a later file follows"),
-        });
-        torn_bytes += written as u64;
+        torn = Torn {
+            bytes: written as u64,
+            cut: Some((path.clone(), whole as u64)),
+        };
     }
-    Ok(torn_bytes)
+    Ok(torn)
+}
+
+/// Whether anything was written into a file; else it is room that was set aside.
+fn is_begun(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| *byte != 0)
 }
 
 /// The files, the oldest first.
@@ -96,12 +137,16 @@ fn unreadable(path: &Path, err: &io::Error) -> Damage {
 }
 
 /// How many bytes whole batches fill from the beginning on. Their numbers ascend: fjall's checksum does not cover
-/// them, so that is how a flipped bit in one is seen.
+/// them, so that is how a flipped bit in one is seen, which fjall would take as it is.
 fn whole_batches(bytes: &[u8]) -> usize {
     let mut whole = 0;
     let mut last = None;
     while let Some((len, number)) = batch(&bytes[whole..]) {
-        if last.is_some_and(|last| !(last + 1..last + NUMBERS_SKIPPED_MAX).contains(&number)) {
+        let may_be = match last {
+            Some(last) => last + 1..last + NUMBERS_SKIPPED_MAX,
+            None => 0..NUMBERS_MAX,
+        };
+        if !may_be.contains(&number) {
             break;
         }
         (last, whole) = (Some(number), whole + len);
@@ -169,8 +214,7 @@ fn each_file(
     let files: Vec<_> = files
         .map(|path| Ok((fs::read(&path)?, path)))
         .collect::<io::Result<_>>()?;
-    let is_begun = |(bytes, _): &(Vec<u8>, PathBuf)| bytes.iter().any(|byte| *byte != 0);
-    let last = files.iter().rposition(is_begun);
+    let last = files.iter().rposition(|(bytes, _)| is_begun(bytes));
     for (nth, (bytes, path)) in files.iter().enumerate() {
         let (batches, holes) = all_batches(bytes);
         lost.extend(holes.into_iter().map(|(offset, len)| Lost {
@@ -315,7 +359,7 @@ mod tests {
         }
         fs::write(from.join("0.jnl"), bytes).expect("a write");
         let lost = copy_whole(&from, &to).expect("copied");
-        assert_eq!(check(&to), Ok(0), "fjall takes all of it");
+        assert_eq!(check(&to), Ok(Torn::default()), "fjall takes all of it");
         let whole = fs::read(to.join("0.jnl")).expect("a file");
         let numbers = all_batches(&whole)
             .0
