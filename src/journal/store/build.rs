@@ -9,7 +9,7 @@ use crate::journal::{Contents, Damage, Durability, Entry, Head, Journal as _, Pa
 #[derive(Debug, thiserror::Error)]
 pub enum Unbuilt<E> {
     /// What it was to be built from: in the words of whoever reads that.
-    #[error(transparent)]
+    #[error("{0}")]
     Parts(E),
     /// A part that does not go with those before it.
     #[error("{0}")]
@@ -52,6 +52,10 @@ impl Store {
     }
 
     fn put<E>(&self, part: Part) -> Result<(), Unbuilt<E>> {
+        if !matches!(part, Part::Record(_)) {
+            // What the state tells of is durable, as at any other time.
+            self.settle()?;
+        }
         match part {
             Part::Record(entry) => self.put_record(entry)?,
             Part::Snapshot(kept) => {
@@ -63,8 +67,6 @@ impl Store {
                         self.end().0
                     )));
                 }
-                // What it holds is durable, as at any other time.
-                self.settle()?;
                 self.put_snapshot(kept);
             }
             Part::Gone(hunt) => self.let_go(&hunt),
