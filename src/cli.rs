@@ -77,6 +77,17 @@ pub enum JournalCommand {
         #[arg(long, short, value_enum, default_value_t)]
         output: Output,
     },
+    /// Make a new journal of what can be read of a damaged one, which is moved aside. Says what is lost.
+    Repair {
+        /// The data directory.
+        dir: PathBuf,
+        /// Keep hunts that may lack their last records too, at the last state that can be read.
+        #[arg(long)]
+        keep_unproven: bool,
+        /// The form of what is said, on standard output.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Make the journal of a data directory that has none of a backup. What was answered after the backup is lost.
     Restore {
         /// The data directory.

@@ -5,9 +5,10 @@
 
 pub mod backup;
 mod progress;
+pub mod repair;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -21,8 +22,7 @@ use crate::{
     engine::HuntId,
     exit::Exit,
     journal::{
-        Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Rows, Store,
-        StoreSettings,
+        Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Store, StoreSettings,
     },
     pb::{Record, record::Change},
     replay::{KnownRulesets, write_encoded},
@@ -50,14 +50,29 @@ pub struct Verified {
 /// 65 with what is damaged and where; 75 if a process holds the directory; 78 if it cannot be used.
 pub fn verify(dir: &Path) -> Result<Verified, Exit> {
     let opened = Opened::open(dir)?;
-    let snapshots = check_snapshots(&opened.recovery.hunts).map_err(|why| damaged(dir, &why))?;
-    let checked = check_rows(opened.store.all(), opened.progress("checked"));
-    let (records, hunts) = checked.map_err(|why| damaged(dir, &why))?;
+    check(&opened.store, &opened.recovery).map_err(|why| damaged(dir, &why))
+}
+
+/// Reads all of a journal.
+fn check(store: &Store, recovery: &Recovery) -> Result<Verified, Damage> {
+    let snapshots = check_snapshots(&recovery.hunts)?;
+    let mut jumps = Jumps::of(recovery);
+    let mut progress = progress_of(store, "checked");
+    let mut records = 0;
+    for row in store.all() {
+        let row = row?;
+        progress.add(row.len() as u64);
+        records += row.len() as u64;
+        for (place, entry) in row {
+            let record = check_record(place, &entry)?;
+            jumps.check(place, entry.hunt, &record)?;
+        }
+    }
     Ok(Verified {
         records,
-        hunts,
+        hunts: jumps.last.len(),
         snapshots,
-        torn_bytes: opened.recovery.torn_bytes,
+        torn_bytes: recovery.torn_bytes,
     })
 }
 
@@ -72,7 +87,7 @@ pub fn export(dir: &Path, hunt: Option<&str>, out: impl Write) -> Result<u64, Ex
     let opened = Opened::open(dir)?;
     let mut out = BufWriter::new(out);
     let mut written = 0;
-    let mut progress = opened.progress("looked at");
+    let mut progress = progress_of(&opened.store, "looked at");
     for row in opened.store.all() {
         let row = row.map_err(|why| damaged(dir, &why))?;
         progress.add(row.len() as u64);
@@ -95,7 +110,9 @@ fn unwritten(err: io::Error) -> Exit {
 pub fn damaged(dir: &Path, why: &Damage) -> Exit {
     let dir = dir.display();
     Exit::data(format!(
-        "{why}; nothing was changed. Keep a copy of {dir}, and look at all of it with: player-state journal verify {dir}"
+        "{why}; nothing of it was changed but for a torn end. Keep a copy of {dir}. All of it is looked at by: \
+         player-state journal verify {dir}. To go on: restore a backup (player-state journal restore --help), or keep what \
+         can be read (player-state journal repair {dir})"
     ))
 }
 
@@ -113,19 +130,23 @@ impl Opened {
             return Err(Exit::settings(format!("{}: has no journal", dir.display())));
         }
         let held = DataDir::hold(dir)?;
-        let opened = Store::open(&journal, as_it_is()).map_err(|why| damaged(dir, &why))?;
+        let opened = open(&journal).map_err(|why| damaged(dir, &why))?;
         Ok(Self {
             store: opened.0,
             recovery: opened.1,
             _dir: held,
         })
     }
+}
 
-    /// Of its records.
-    fn progress(&self, what: &'static str) -> Progress {
-        let records = self.store.end().0 - self.store.kept_from().0;
-        Progress::new(what, records)
-    }
+/// Opens a journal, to look at it.
+fn open(journal: &Path) -> Result<(Store, Recovery), Damage> {
+    Store::open(journal, as_it_is())
+}
+
+/// Through all of its records.
+fn progress_of(store: &Store, what: &'static str) -> Progress {
+    Progress::new(what, store.end().0 - store.kept_from().0)
 }
 
 /// Nothing is dropped while it is looked at.
@@ -150,36 +171,45 @@ fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {
     Ok(hunts.len())
 }
 
-/// Checks every record, and counts records and hunts.
-fn check_rows(rows: Rows, mut progress: Progress) -> Result<(u64, usize), Damage> {
-    let mut last: HashMap<HuntId, (u64, u64)> = HashMap::new();
-    let mut records = 0;
-    for row in rows {
-        let row = row?;
-        progress.add(row.len() as u64);
-        for (place, entry) in row {
-            records += 1;
-            let record = check_record(place, &entry)?;
-            let (epoch, sequence) = (record.epoch, record.sequence);
-            let Some((last_epoch, last_sequence)) =
-                last.insert(entry.hunt.clone(), (epoch, sequence))
-            else {
-                continue;
-            };
-            // A higher epoch may begin at any sequence: it voids what it goes back behind.
-            let follows = epoch == last_epoch && sequence == last_sequence + 1;
-            if !follows && epoch <= last_epoch {
-                return Err(Damage {
-                    at: format!("place {}", place.0),
-                    what: format!(
-                        "hunt {} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}",
-                        entry.hunt
-                    ),
-                });
-            }
+/// How each hunt's sequences go on.
+struct Jumps {
+    /// Epoch and sequence of the last record.
+    last: HashMap<HuntId, (u64, u64)>,
+    upto: HashMap<HuntId, Place>,
+    gone: HashSet<HuntId>,
+}
+
+impl Jumps {
+    fn of(recovery: &Recovery) -> Self {
+        let hunts = recovery.hunts.iter();
+        Self {
+            last: HashMap::new(),
+            upto: hunts.map(|kept| (kept.hunt.clone(), kept.upto)).collect(),
+            gone: recovery.gone.iter().cloned().collect(),
         }
     }
-    Ok((records, last.len()))
+
+    fn check(&mut self, place: Place, hunt: HuntId, record: &Record) -> Result<(), Damage> {
+        let (epoch, sequence) = (record.epoch, record.sequence);
+        let last = self.last.insert(hunt.clone(), (epoch, sequence));
+        let Some((last_epoch, last_sequence)) = last else {
+            return Ok(());
+        };
+        // A higher epoch may begin at any sequence: it voids what it goes back behind.
+        let follows = epoch == last_epoch && sequence == last_sequence + 1;
+        // What no recovery needs may have holes after a repair.
+        let is_needed =
+            self.upto.get(&hunt).is_none_or(|upto| place >= *upto) && !self.gone.contains(&hunt);
+        if follows || epoch > last_epoch || !is_needed {
+            return Ok(());
+        }
+        Err(Damage {
+            at: format!("place {}", place.0),
+            what: format!(
+                "hunt {hunt} goes from epoch {last_epoch}, sequence {last_sequence} to {epoch}, {sequence}"
+            ),
+        })
+    }
 }
 
 fn check_record(place: Place, entry: &Entry) -> Result<Record, Damage> {

@@ -11,6 +11,7 @@ use player_state::{
     inspect::{
         self,
         backup::{self, Copied, Origin},
+        repair::{self, Repair},
     },
     replay, rules, serve,
 };
@@ -103,6 +104,18 @@ fn journal(command: JournalCommand) -> Result<(), Exit> {
             } else {
                 eprintln!("{said}");
             }
+        }
+        JournalCommand::Repair {
+            dir,
+            keep_unproven,
+            output,
+        } => {
+            let repair = repair::repair(&dir, keep_unproven)?;
+            let text = match &repair {
+                Repair::Whole(_) => "nothing is damaged, and nothing was changed".to_owned(),
+                Repair::Repaired(repaired) => repaired.to_string(),
+            };
+            println!("{}", said(output, text, &repair)?);
         }
         JournalCommand::Restore { dir, file, output } => {
             let restored = backup::restore(&dir, file.as_deref())?;

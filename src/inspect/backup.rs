@@ -186,8 +186,9 @@ pub fn restore(dir: &Path, file: Option<&Path>) -> Result<Copied, Exit> {
     let refused = |why: &BackupError| Exit::data(format!("{name}: {why}; nothing was written"));
     let backup = Backup::open(BufReader::new(source)).map_err(|why| refused(&why))?;
     let held = DataDir::hold(dir)?;
-    let new = NewJournal::begin(dir)?;
-    if data_dir::journal(dir).exists() {
+    let new = Beside::begin(dir, "journal.new")?;
+    let journal = data_dir::journal(dir);
+    if journal.exists() {
         return Err(Exit::settings(format!(
             "{} has a journal, which is not written over: move it aside first, or restore into another directory",
             dir.display()
@@ -210,27 +211,23 @@ pub fn restore(dir: &Path, file: Option<&Path>) -> Result<Copied, Exit> {
         }),
         Unbuilt::Unwritten(_) => Exit::runtime(why.to_string()),
     })?;
-    new.put_in_place()?;
+    new.put_in_place(&journal)?;
     drop(held);
     Ok(copied)
 }
 
-/// A journal that is built beside the place where it will be. Removed when it is dropped before it got there.
-pub(super) struct NewJournal {
+/// A directory beside the journal, in which another is built. Removed when it is dropped before it got to its place.
+pub(super) struct Beside {
     path: PathBuf,
-    place: PathBuf,
 }
 
-impl NewJournal {
-    /// In a directory that is held. What a process that was killed at this left behind is removed.
-    pub(super) fn begin(dir: &Path) -> Result<Self, Exit> {
-        let new = Self {
-            path: dir.join("journal.new"),
-            place: data_dir::journal(dir),
-        };
-        match fs::remove_dir_all(&new.path) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(unwritten(&new.path, &err)),
-            Ok(()) | Err(_) => Ok(new),
+impl Beside {
+    /// In a data directory that is held. What a process that was killed at this left behind is removed.
+    pub(super) fn begin(dir: &Path, name: &str) -> Result<Self, Exit> {
+        let path = dir.join(name);
+        match fs::remove_dir_all(&path) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(unwritten(&path, &err)),
+            Ok(()) | Err(_) => Ok(Self { path }),
         }
     }
 
@@ -238,13 +235,13 @@ impl NewJournal {
         &self.path
     }
 
-    /// Makes it the journal of its directory, which has none.
-    pub(super) fn put_in_place(&self) -> Result<(), Exit> {
-        put_in_place(&self.path, &self.place).map_err(|err| unwritten(&self.place, &err))
+    /// Gives it a name under which nothing is yet.
+    pub(super) fn put_in_place(&self, place: &Path) -> Result<(), Exit> {
+        put_in_place(&self.path, place).map_err(|err| unwritten(place, &err))
     }
 }
 
-impl Drop for NewJournal {
+impl Drop for Beside {
     fn drop(&mut self) {
         // What cannot be removed is by the next one.
         let _ = fs::remove_dir_all(&self.path);
@@ -255,10 +252,10 @@ impl Drop for NewJournal {
 fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     let parent = to.parent().filter(|path| !path.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    data_dir::sync(parent.unwrap_or(Path::new(".")))
 }
 
-fn unwritten(path: &Path, err: &io::Error) -> Exit {
+pub(super) fn unwritten(path: &Path, err: &io::Error) -> Exit {
     Exit::runtime(format!("{} cannot be written: {err}", path.display()))
 }
 

@@ -31,7 +31,7 @@ pub use self::{
     cursor::{Cursor, draw_incarnation},
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
-    store::{Store, StoreSettings, Unbuilt, blocking},
+    store::{KeptState, Salvage, Store, StoreSettings, Unbuilt, blocking, copy_journal},
 };
 use crate::engine::HuntId;
 

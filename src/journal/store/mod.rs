@@ -18,6 +18,7 @@ mod keeper;
 mod queue;
 mod read;
 mod row;
+mod salvage;
 mod state;
 mod wal;
 mod writer;
@@ -43,7 +44,10 @@ use fjall::{
 use prost::bytes::Bytes;
 use tokio::sync::watch;
 
-pub use self::build::Unbuilt;
+pub use self::{
+    build::Unbuilt,
+    salvage::{KeptState, Salvage, copy_journal},
+};
 use self::{index::Index, queue::Queue, state::State};
 use super::{
     Contents, Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place,
@@ -119,6 +123,12 @@ impl Store {
     pub fn open(dir: &Path, settings: StoreSettings) -> Result<(Self, Recovery), Damage> {
         let (records_dir, state_dir) = (dir.join("records"), dir.join("state"));
         let mut torn_bytes = 0;
+        // The state is begun first.
+        if is_begun(&records_dir) && !is_begun(&state_dir) {
+            return Err(storage(&state_dir)(
+                "it is missing, and there are records beside it",
+            ));
+        }
         for path in [&records_dir, &state_dir] {
             if path.exists() {
                 torn_bytes += wal::check(path)?;
@@ -189,6 +199,8 @@ impl Store {
         self.inner.closing.store(true, Ordering::Relaxed);
         self.inner.queue.close();
         for thread in self.threads.lock().drain(..) {
+            // The keeper may be between two looks.
+            thread.thread().unpark();
             // A thread that panicked has told so, and the process ends anyway.
             let _ = thread.join();
         }
@@ -391,6 +403,11 @@ fn spawn(inner: &Arc<Inner>, name: &str, run: fn(&Arc<Inner>)) -> JoinHandle<()>
         reason = "a process that cannot begin a thread cannot serve"
     )]
     thread.spawn(run).expect("a thread for the journal")
+}
+
+/// Whether there is a database, whole or not.
+fn is_begun(database: &Path) -> bool {
+    database.join("version").exists()
 }
 
 /// Opens a database of ours. What fjall does not expect may make it panic: that is damage too.

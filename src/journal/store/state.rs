@@ -26,6 +26,9 @@ use crate::{
 /// The form of the whole journal. Another one is refused.
 const FORMAT: u64 = 1;
 
+/// What is said of a form that is another.
+pub(super) const FORMAT_AT: &str = "the journal's format";
+
 const FORMAT_KEY: &str = "format";
 const INCARNATION_KEY: &str = "incarnation";
 const RECOVERY_START_KEY: &str = "recovery_start";
@@ -47,11 +50,11 @@ pub(super) struct State {
     /// Facts by name.
     facts: Keyspace,
     /// Snapshots by hunt.
-    hunts: Keyspace,
+    pub(super) hunts: Keyspace,
     /// Rulesets by hash.
-    rulesets: Keyspace,
+    pub(super) rulesets: Keyspace,
     /// Ids of hunts that were let go, in that order.
-    gone: Keyspace,
+    pub(super) gone: Keyspace,
     next_gone: AtomicU64,
     /// Blocks by their first place.
     blocks: Keyspace,
@@ -99,7 +102,7 @@ impl State {
                 .map_err(storage(FORMAT_KEY)),
             Some(FORMAT) => Ok(()),
             Some(found) => Err(Damage {
-                at: "the journal's format".to_owned(),
+                at: FORMAT_AT.to_owned(),
                 what: format!(
                     "it is {found}, and this version reads {FORMAT}: use the version that wrote it"
                 ),
@@ -318,7 +321,12 @@ pub(super) enum Found {
     NoneOfHunt,
 }
 
-fn snapshot(hunt: &[u8], value: Bytes, rulesets: &HashMap<String, Bytes>) -> Option<KeptHunt> {
+/// A hunt's snapshot, as it is kept.
+pub(super) fn snapshot(
+    hunt: &[u8],
+    value: Bytes,
+    rulesets: &HashMap<String, Bytes>,
+) -> Option<KeptHunt> {
     let mut rest = value;
     let hunt = HuntId::parse(std::str::from_utf8(hunt).ok()?).ok()?;
     let upto = Place(rest.try_get_u64().ok()?);
@@ -368,7 +376,7 @@ fn decode(mut value: &[u8], block: Place) -> Option<Vec<Spot>> {
 }
 
 /// A number as a key or value of ours has it; of anything else, 0.
-fn number(bytes: &[u8]) -> u64 {
+pub(super) fn number(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_be_bytes)
 }
 

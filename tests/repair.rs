@@ -1,0 +1,525 @@
+//! A damaged journal is repaired to hunts as they were, and what cannot be proven is left out by name. The expectation
+//! is kept beside the journal: every hunt's sequence and digest after every change.
+
+mod common;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use common::{
+    engine::LONG,
+    game::{join, leave, settings},
+    journal::call,
+    run,
+};
+use player_state::{
+    config::{Claim, Settings},
+    inspect::{
+        self,
+        repair::{Repair, Repaired, repair},
+    },
+    journal::{Durability, Journal as _, KeptHunt, Store, StoreSettings},
+    pb::{
+        ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest, HuntSettings,
+        player_state_service_server::PlayerStateService as _,
+    },
+    rpc::Services,
+    shard::{Limits, Progress, Rulesets, Shard},
+    telemetry::Metrics,
+    wire,
+};
+use prost::Message as _;
+
+/// A hunt's sequence and digest.
+type At = (u64, u64);
+
+/// An engine over a journal on disk, in this process.
+struct Engine {
+    store: Arc<Store>,
+    shard: Arc<Shard>,
+    services: Services,
+    /// What every hunt ever was.
+    was: HashMap<String, BTreeSet<At>>,
+}
+
+impl Engine {
+    fn start(dir: &Path) -> Self {
+        let settings = StoreSettings {
+            durability: Durability::Sync,
+            retain_age: Duration::from_hours(2),
+            retain_bytes: u64::MAX,
+            reserve_bytes: 1,
+            gone_ids_max: 100,
+        };
+        let opened = Store::open(&dir.join("journal"), settings);
+        let (store, recovery) = opened.expect("a whole journal");
+        let store = Arc::new(store);
+        let shard = Shard::new(
+            Arc::<Store>::clone(&store),
+            Rulesets::default(),
+            Claim::Auto,
+            Limits::from(&Settings::defaults()),
+            Arc::new(Metrics::new()),
+        );
+        let recovered = shard.recover(recovery, &Progress::default());
+        let recovered = recovered.expect("a whole journal");
+        assert_eq!(recovered.quarantined, 0, "every hunt is as it was recorded");
+        let shard = Arc::new(shard);
+        Self {
+            services: Services::new(Arc::clone(&shard)),
+            store,
+            shard,
+            was: HashMap::new(),
+        }
+    }
+
+    /// Every hunt that is there.
+    fn hunts(&self) -> BTreeMap<String, At> {
+        let hunts = self.shard.list("", 1_000).0;
+        let at = |hunt: &Arc<player_state::engine::HuntLock>| {
+            let mut held = hunt.hold().expect("in service");
+            (hunt.id().to_string(), (held.sequence(), held.digest()))
+        };
+        hunts.iter().map(at).collect()
+    }
+
+    fn note(&mut self) {
+        for (hunt, at) in self.hunts() {
+            self.was.entry(hunt).or_default().insert(at);
+        }
+    }
+
+    async fn create(&mut self, hunt: &str) {
+        let request = CreateHuntRequest {
+            hunt_id: hunt.to_owned(),
+            settings: Some(HuntSettings {
+                max_players: 1_000,
+                ..settings()
+            }),
+            ..CreateHuntRequest::default()
+        };
+        let created = self.services.create_hunt(call(request, LONG)).await;
+        created.expect("a hunt");
+        self.note();
+    }
+
+    async fn apply(&mut self, command: Command) {
+        let command = Some(command);
+        let applied = self.services.apply(call(ApplyRequest { command }, LONG));
+        applied.await.expect("an answer");
+        self.note();
+    }
+
+    async fn end(&mut self, hunt: &str) {
+        let hunt_id = hunt.to_owned();
+        let ended = self
+            .services
+            .end_hunt(call(EndHuntRequest { hunt_id }, LONG));
+        ended.await.expect("ended");
+        self.note();
+    }
+
+    /// Players `players` join, each at a commit of its own.
+    async fn play(&mut self, hunt: &str, players: std::ops::Range<u64>) {
+        for player in players {
+            self.apply(join(hunt, player, 1)).await;
+        }
+    }
+
+    fn snap(&self, hunt: &str) {
+        let hunts = self.shard.list("", 1_000).0;
+        let lock = hunts.iter().find(|lock| lock.id().as_str() == hunt);
+        let lock = lock.expect("the hunt");
+        let held = lock.hold().expect("in service");
+        self.store.put_snapshot(KeptHunt {
+            hunt: lock.id().clone(),
+            upto: self.store.end(),
+            snapshot: wire::hunt_snapshot(&held.snapshot()).encode_to_vec().into(),
+            ruleset_hash: held.ruleset().hash().to_owned(),
+            ruleset: held.ruleset().bytes().to_vec().into(),
+        });
+    }
+
+    /// Stops, and answers what every hunt was last, and ever.
+    fn stop(self) -> (BTreeMap<String, At>, HashMap<String, BTreeSet<At>>) {
+        let last = self.hunts();
+        self.store.close();
+        (last, self.was)
+    }
+}
+
+/// The files of a database whose names end so.
+fn files(database: &Path, ext: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(database).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, ext));
+        } else if path.display().to_string().ends_with(ext) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn tables(database: &Path) -> Vec<PathBuf> {
+    let all = files(database, "").into_iter();
+    // Table files of the rows, not those of fjall's own list of keyspaces, which is 0.
+    all.filter(|path| path.display().to_string().contains("/tables/"))
+        .filter(|path| !path.display().to_string().contains("/keyspaces/0/"))
+        .collect()
+}
+
+fn records(dir: &Path) -> PathBuf {
+    dir.join("journal/records")
+}
+
+fn state(dir: &Path) -> PathBuf {
+    dir.join("journal/state")
+}
+
+/// How many bytes of the records' write-ahead file are written.
+fn written(dir: &Path) -> usize {
+    let path = files(&records(dir), ".jnl").pop().expect("a file");
+    let bytes = fs::read(path).expect("a file");
+    bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).expect("a file");
+    bytes[at] ^= 0x10;
+    fs::remove_file(path).expect("removed"); // it may be a link to the same file in another copy
+    fs::write(path, bytes).expect("a write");
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// Every file with its bytes.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let all = files(dir, "").into_iter();
+    all.map(|path| {
+        let bytes = fs::read(&path).expect("a file");
+        (path.strip_prefix(dir).expect("inside").to_owned(), bytes)
+    })
+    .collect()
+}
+
+fn repaired(dir: &Path, keep_unproven: bool) -> Repaired {
+    let before = contents(&dir.join("journal"));
+    let repaired = match repair(dir, keep_unproven).expect("repaired") {
+        Repair::Repaired(repaired) => repaired,
+        Repair::Whole(whole) => panic!("nothing is damaged: {whole:?}"),
+    };
+    let aside = Path::new(&repaired.damaged);
+    assert_eq!(contents(aside), before, "the damaged one is as it was");
+    for left in ["journal.new", "journal.scratch"] {
+        assert!(!dir.join(left).exists(), "{left}");
+    }
+    inspect::verify(dir).expect("a whole journal");
+    repaired
+}
+
+fn left_out(repaired: &Repaired) -> Vec<&str> {
+    repaired.left_out.iter().map(|out| &*out.hunt).collect()
+}
+
+/// Six hunts, and the bytes of the write-ahead file in which `broken` alone plays. `on` plays before and after,
+/// `begun` begins after; `still` plays before alone, and so does `ended`, which ends; `snapped` has a snapshot after.
+async fn six_hunts(dir: &Path) -> (BTreeMap<String, At>, HashMap<String, BTreeSet<At>>, usize) {
+    let mut engine = Engine::start(dir);
+    for hunt in ["broken", "ended", "on", "snapped", "still"] {
+        engine.create(hunt).await;
+        engine.play(hunt, 1..6).await;
+    }
+    engine.end("ended").await;
+    let from = written(dir);
+    engine.play("broken", 6..20).await;
+    let upto = written(dir);
+    engine.snap("snapped");
+    engine.create("begun").await;
+    for hunt in ["begun", "broken", "on"] {
+        engine.play(hunt, 20..25).await;
+    }
+    let (last, was) = engine.stop();
+    (last, was, from.midpoint(upto))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_between_good_commits_leaves_out_what_it_broke_and_what_nothing_proves() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (last, _, middle) = six_hunts(dir.path()).await;
+    flip(&files(&records(dir.path()), ".jnl")[0], middle);
+    inspect::verify(dir.path()).expect_err("it is damaged");
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+    assert_eq!(left_out(&repaired), ["broken", "still"]);
+    assert_eq!(repaired.lost.len(), 1, "{repaired:?}");
+    assert_eq!(repaired.unreadable.len(), 1, "{repaired:?}");
+
+    let engine = Engine::start(dir.path());
+    let mut kept = last.clone();
+    kept.remove("broken");
+    kept.remove("still");
+    assert_eq!(engine.hunts(), kept);
+    let create = CreateHuntRequest {
+        hunt_id: "still".to_owned(),
+        settings: Some(settings()),
+        ..CreateHuntRequest::default()
+    };
+    let refused = engine.services.create_hunt(call(create, LONG)).await;
+    let refused = refused.expect_err("its id is not used again");
+    assert_eq!(refused.code(), tonic::Code::AlreadyExists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hunts_that_nothing_proves_are_kept_at_their_last_state_if_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut last, _, middle) = six_hunts(dir.path()).await;
+    flip(&files(&records(dir.path()), ".jnl")[0], middle);
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), true));
+    assert_eq!(left_out(&repaired), ["broken"]);
+    let unproven: Vec<_> = repaired.unproven.iter().map(|kept| &*kept.hunt).collect();
+    assert_eq!(unproven, ["still"]);
+    last.remove("broken");
+    assert_eq!(Engine::start(dir.path()).hunts(), last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_journal_is_left_as_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    six_hunts(dir.path()).await;
+    let before = contents(dir.path());
+    let told = tokio::task::block_in_place(|| repair(dir.path(), false));
+    assert!(matches!(told, Ok(Repair::Whole(_))), "{told:?}");
+    let mut after = contents(dir.path());
+    after.remove(Path::new("owner.lock"));
+    assert_eq!(after, before);
+}
+
+/// Hunts whose records fill tables: `long` alone in the middle of them. Of the write-ahead file the end alone is left,
+/// as after its change; a byte in the middle of a table is flipped. With snapshots of all, if that is asked for.
+async fn a_damaged_table(dir: &Path, snapped: bool) -> BTreeMap<String, At> {
+    let mut engine = Engine::start(dir);
+    for hunt in ["long", "short", "still"] {
+        engine.create(hunt).await;
+        engine.play(hunt, 1..100).await;
+    }
+    for request in 2..602 {
+        let commands = (1..100).map(|player| match request % 2 {
+            0 => leave("long", player, request),
+            _ => join("long", player, request),
+        });
+        let request = ApplyBatchRequest {
+            commands: commands.collect(),
+        };
+        let applied = engine.services.apply_batch(call(request, LONG)).await;
+        applied.expect("an answer");
+    }
+    let in_tables = written(dir);
+    engine.play("short", 100..110).await;
+    if snapped {
+        for hunt in ["long", "short", "still"] {
+            engine.snap(hunt);
+        }
+    }
+    let last = engine.stop().0;
+    let write_ahead = files(&records(dir), ".jnl").remove(0);
+    let bytes = fs::read(&write_ahead).expect("a file");
+    fs::write(write_ahead, &bytes[in_tables..]).expect("a write");
+    let table = tables(&records(dir)).remove(0);
+    let middle = fs::metadata(&table).expect("a file").len() / 2;
+    flip(&table, usize::try_from(middle).expect("fits"));
+    inspect::verify(dir).expect_err("it is damaged");
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_block_of_a_table_loses_its_rows_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut last = a_damaged_table(dir.path(), false).await;
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+    assert_eq!(left_out(&repaired), ["long", "still"]);
+    let lost = repaired.lost[0].upto - repaired.lost[0].from;
+    assert!(lost < 2_000, "{lost} records are lost by one block");
+    last.remove("long");
+    last.remove("still");
+    assert_eq!(Engine::start(dir.path()).hunts(), last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_behind_the_damage_proves_its_hunt() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let last = a_damaged_table(dir.path(), true).await;
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+    assert!(!repaired.lost.is_empty());
+    assert_eq!(left_out(&repaired), [""; 0]);
+    assert_eq!(Engine::start(dir.path()).hunts(), last);
+}
+
+/// Overwrites every file of a database.
+fn garble(database: &Path) {
+    for path in files(database, "") {
+        let len = fs::metadata(&path).expect("a file").len();
+        let bytes: Vec<u8> = (0..len).map(|n| n.wrapping_mul(151) as u8 ^ 0xa5).collect();
+        fs::write(path, bytes).expect("a write");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_state_hunts_come_back_from_their_records() {
+    for deleted in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (last, ..) = six_hunts(dir.path()).await;
+        if deleted {
+            fs::remove_dir_all(state(dir.path())).expect("removed");
+        } else {
+            garble(&state(dir.path()));
+        }
+        let why = inspect::verify(dir.path()).expect_err("it is damaged");
+        assert!(why.to_string().contains("journal repair"), "{why}");
+        let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+        assert_eq!(left_out(&repaired), [""; 0]);
+        assert!(
+            repaired
+                .unreadable
+                .iter()
+                .any(|damage| damage.at.ends_with("journal/state"))
+        );
+        assert_eq!(Engine::start(dir.path()).hunts(), last);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_records_hunts_come_back_from_snapshots_behind_them_all() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (last, ..) = six_hunts(dir.path()).await;
+    let engine = Engine::start(dir.path());
+    for hunt in ["begun", "broken", "on"] {
+        engine.snap(hunt);
+    }
+    engine.stop();
+    garble(&records(dir.path()));
+    inspect::verify(dir.path()).expect_err("it is damaged");
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+    assert_eq!(
+        left_out(&repaired),
+        ["snapped"],
+        "its snapshot is before their end"
+    );
+    let hunts = Engine::start(dir.path()).hunts();
+    let kept = ["begun", "broken", "on"].map(|hunt| (hunt.to_owned(), last[hunt]));
+    assert_eq!(hunts, BTreeMap::from(kept));
+}
+
+/// A directory that no sync takes time for.
+fn in_memory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let dir = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    dir.expect("a directory")
+}
+
+/// A sample of all flips, of every file that holds anything. `JOURNAL_BITS=1` takes more of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repaired_hunt_is_never_in_a_state_that_it_was_not_in() {
+    let dir = in_memory();
+    let (last, was, _) = six_hunts(dir.path()).await;
+    // What is set aside and not used yet is 64 MiB of nothing in each database.
+    for path in files(&dir.path().join("journal"), ".jnl") {
+        let bytes = fs::read(&path).expect("a file");
+        let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        fs::write(&path, &bytes[..used]).expect("a write");
+    }
+    let flips = if std::env::var_os("JOURNAL_BITS").is_some() {
+        400
+    } else {
+        2
+    };
+    let (mut repairs, mut wholes) = (0, 0);
+    for database in [records(dir.path()), state(dir.path())] {
+        for path in files(&database, "") {
+            let bytes = fs::read(&path).expect("a file");
+            let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+            for at in (0..used).step_by(used / flips + 1) {
+                let copy = in_memory();
+                copy_dir(dir.path(), copy.path());
+                let name = path.strip_prefix(dir.path()).expect("inside");
+                flip(&copy.path().join(name), at);
+                let what = format!("{} at {at}", name.display());
+                let told = tokio::task::block_in_place(|| repair(copy.path(), true));
+                let told = told.unwrap_or_else(|why| panic!("{what}: {why}"));
+                inspect::verify(copy.path()).unwrap_or_else(|why| panic!("{what}: {why}"));
+                let hunts = Engine::start(copy.path()).hunts();
+                for (hunt, at) in &hunts {
+                    assert!(was[hunt].contains(at), "{what}: {hunt} is {at:?}");
+                }
+                match told {
+                    Repair::Repaired(repaired) => {
+                        repairs += 1;
+                        let named = left_out(&repaired).len() + repaired.unproven.len();
+                        let same = last
+                            .iter()
+                            .filter(|(hunt, at)| hunts.get(*hunt) == Some(at));
+                        assert!(same.count() + named >= last.len(), "{what}: {repaired:?}");
+                    }
+                    Repair::Whole(_) => wholes += 1,
+                }
+            }
+        }
+    }
+    assert!(
+        repairs > 10 && wholes > 0,
+        "{repairs} repairs, {wholes} whole"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_what_is_lost_and_how_to_undo_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (.., middle) = six_hunts(dir.path()).await;
+    flip(&files(&records(dir.path()), ".jnl")[0], middle);
+    let again = tempfile::tempdir().expect("a directory");
+    copy_dir(dir.path(), again.path());
+    let shown = dir.path().display().to_string();
+    let (code, said, why) = run(&["journal", "repair", &shown], &[]);
+    assert_eq!(code, Some(0), "{why}");
+    for says in [
+        "LOST: 1",
+        "LEFT OUT: 2",
+        "still: records of it may be lost",
+        "journal.damaged-",
+    ] {
+        assert!(said.contains(says), "{says:?} is not in {said}");
+    }
+    let (code, said, why) = run(&["journal", "repair", &shown], &[]);
+    assert_eq!(code, Some(0), "{why}");
+    assert!(said.contains("nothing is damaged"), "{said}");
+
+    let shown = again.path().display().to_string();
+    let args = ["journal", "repair", &shown, "--keep-unproven", "-o", "json"];
+    let (code, json, why) = run(&args, &[]);
+    assert_eq!(code, Some(0), "{why}");
+    let told: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(told["result"], "repaired", "{json}");
+    assert_eq!(told["unproven"][0]["hunt"], "still", "{json}");
+    assert_eq!(told["left_out"][0]["hunt"], "broken", "{json}");
+}
