@@ -260,7 +260,7 @@ fn ask(addr: &str) -> TcpStream {
 fn there_is_one_backup_at_a_time_and_a_reader_that_goes_away_ends_it() {
     let dir = tempfile::tempdir().expect("a directory");
     leave_a_journal(dir.path());
-    let sidecar = start(dir.path(), "backup=1*sleep(1000)").ready();
+    let sidecar = start(dir.path(), "backup=1*sleep(3000)").ready();
     let admin = sidecar.logged("admin");
     let first = ask(&admin);
     let backup = || {

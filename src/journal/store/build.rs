@@ -52,6 +52,10 @@ impl Store {
     }
 
     fn put<E>(&self, part: Part) -> Result<(), Unbuilt<E>> {
+        if !matches!(part, Part::Record(_)) {
+            // What the state tells of is durable, as at any other time.
+            self.settle()?;
+        }
         match part {
             Part::Record(entry) => self.put_record(entry)?,
             Part::Snapshot(kept) => {
@@ -63,8 +67,6 @@ impl Store {
                         self.end().0
                     )));
                 }
-                // What it holds is durable, as at any other time.
-                self.settle()?;
                 self.put_snapshot(kept);
             }
             Part::Gone(hunt) => self.let_go(&hunt),

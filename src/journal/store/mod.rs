@@ -380,7 +380,7 @@ impl Inner {
         Ok(Recovery {
             engine_incarnation: draw_incarnation(),
             fence: self.state.fence(&now)?,
-            rows: self.rows(from, indexed, &hunts, &gone),
+            rows: self.rows((from, indexed, start), &hunts, &gone),
             rows_records_max: end.0 - from.0,
             gone,
             hunts,

@@ -117,12 +117,11 @@ impl Inner {
         }
     }
 
-    /// All rows from `from` on, for recovery; what passes is put into the index on the way, but for what the blocks
-    /// have before `indexed`.
+    /// All records from `start` on, for recovery; what passes from `from` on is put into the index on the way, but for
+    /// what the blocks have before `indexed`.
     pub(super) fn rows(
         self: &Arc<Self>,
-        from: Place,
-        indexed: Place,
+        (from, indexed, start): (Place, Place, Place),
         hunts: &[KeptHunt],
         gone: &[HuntId],
     ) -> Rows {
@@ -139,11 +138,13 @@ impl Inner {
                     inner.index.add_spot(&entry.hunt, entry.sequence, *place);
                 }
                 let snapped = upto.get(&entry.hunt).is_some_and(|upto| place < upto);
-                if !snapped && !gone.contains(&entry.hunt) {
+                if *place >= start && !snapped && !gone.contains(&entry.hunt) {
                     inner.index.add_unsnapped(&entry.hunt, *place);
                 }
             }
-            Ok(entries)
+            // Before it may be hunts that were let go so long ago that their ids are forgotten.
+            let needed = entries.into_iter().filter(|(place, _)| *place >= start);
+            Ok(needed.collect())
         };
         let at_the_end = std::iter::from_fn(move || {
             read.recovered.store(true, Ordering::Release);
