@@ -450,17 +450,18 @@ async fn a_repaired_hunt_is_never_in_a_state_that_it_was_not_in() {
         let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
         fs::write(&path, &bytes[..used]).expect("a write");
     }
-    let flips = if std::env::var_os("JOURNAL_BITS").is_some() {
-        400
-    } else {
-        2
-    };
+    let long = std::env::var_os("JOURNAL_BITS").is_some();
     let (mut repairs, mut wholes) = (0, 0);
     for database in [records(dir.path()), state(dir.path())] {
         for path in files(&database, "") {
             let bytes = fs::read(&path).expect("a file");
             let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-            for at in (0..used).step_by(used / flips + 1) {
+            let flips = match path.extension() {
+                _ if long => 400,
+                Some(_) => 8, // a write-ahead file
+                None => 1,
+            };
+            for at in (used / 3..used).step_by(used / flips + 1) {
                 let copy = in_memory();
                 copy_dir(dir.path(), copy.path());
                 let name = path.strip_prefix(dir.path()).expect("inside");
