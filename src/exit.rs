@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+const HELD: u8 = 75;
+
 /// Why a command ended without doing what it was asked. Displays as the sentence alone.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
@@ -30,7 +32,7 @@ impl Exit {
 
     /// 75: another process holds what this one needs; later may be better.
     pub fn held(why: impl Into<String>) -> Self {
-        Self::new(75, why)
+        Self::new(HELD, why)
     }
 
     /// 78: a setting cannot be used.
@@ -38,10 +40,12 @@ impl Exit {
         Self::new(78, why)
     }
 
-    /// The same with more to say.
+    /// The same, with more to say to whom another process stands in the way.
     #[must_use]
-    pub fn with(mut self, more: &str) -> Self {
-        self.why.push_str(more);
+    pub fn with_if_held(mut self, more: &str) -> Self {
+        if self.code == HELD {
+            self.why.push_str(more);
+        }
         self
     }
 

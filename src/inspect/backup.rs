@@ -135,7 +135,7 @@ fn copy(origin: Origin<'_>, mut out: impl Write) -> Result<Copied, Exit> {
 
 fn copy_dir(dir: &Path, out: impl Write) -> Result<Copied, Exit> {
     let opened = Opened::open(dir).map_err(|exit| {
-        exit.with("; a process that runs makes its backup itself: journal backup --admin ADDR")
+        exit.with_if_held("; or have it make the backup itself: journal backup --admin ADDR")
     })?;
     let contents = opened.store.contents().map_err(|why| damaged(dir, &why))?;
     let mut copied = Copied::of(&contents.head);

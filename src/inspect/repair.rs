@@ -5,7 +5,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fmt, io,
+    convert::Infallible,
+    fmt, fs, io,
     path::Path,
     time::SystemTime,
 };
@@ -16,7 +17,7 @@ use serde::{Serialize, Serializer};
 use super::{
     Verified,
     backup::{Beside, unwritten},
-    check, check_record, damaged, open,
+    check, check_record, open,
     progress::Progress,
 };
 use crate::{
@@ -24,8 +25,7 @@ use crate::{
     engine::HuntId,
     exit::Exit,
     journal::{
-        Damage, Entry, Fence, Head, KeptHunt, KeptState, Part, Place, Salvage, Store, Unbuilt,
-        copy_journal,
+        Damage, Entry, Fence, Head, KeptHunt, KeptState, Part, Place, Salvage, Store, copy_journal,
     },
     pb::{Record, record::Change},
     replay::KnownRulesets,
@@ -98,8 +98,8 @@ pub struct Unproven {
 /// hunts that may lack their last records, at the last state that can be read.
 ///
 /// # Errors
-/// 75 if a process holds the directory; 78 if it has no journal; 65 if it cannot be read at all; 1 if the new one cannot
-/// be written. The damaged journal is where it was then.
+/// 75 if a process holds the directory; 78 if it has no journal; 1 if the new one cannot be written. The damaged journal
+/// is where it was then.
 pub fn repair(dir: &Path, keep_unproven: bool) -> Result<Repair, Exit> {
     let journal = data_dir::journal(dir);
     if !journal.is_dir() {
@@ -129,13 +129,11 @@ pub fn repair(dir: &Path, keep_unproven: bool) -> Result<Repair, Exit> {
     let mut progress = Progress::new("written", found.records);
     let records = records(&salvage).map(|(_, entry, _)| {
         progress.add(1);
-        Ok(Part::Record(entry))
+        Ok::<_, Infallible>(Part::Record(entry))
     });
     let parts = records.chain(found.state(&verdicts).map(Ok));
-    Store::build(new.path(), &head, parts).map_err(|why: Unbuilt<Damage>| match why {
-        Unbuilt::Parts(why) => damaged(dir, &why),
-        Unbuilt::Unfit(_) | Unbuilt::Unwritten(_) => Exit::runtime(why.to_string()),
-    })?;
+    let built = Store::build(new.path(), &head, parts);
+    built.map_err(|why| Exit::runtime(why.to_string()))?;
     drop(progress);
 
     // Without what `scp` takes for the end of a host's name.
@@ -144,8 +142,11 @@ pub fn repair(dir: &Path, keep_unproven: bool) -> Result<Repair, Exit> {
     let aside = dir.join(format!("journal.damaged-{now}"));
     // Under the name that the damaged one gets, and then both at once: there is a journal at every moment.
     new.put_in_place(&aside)?;
-    renameat_with(CWD, &aside, CWD, &journal, RenameFlags::EXCHANGE)
-        .map_err(|err| unwritten(&journal, &err.into()))?;
+    if let Err(err) = renameat_with(CWD, &aside, CWD, &journal, RenameFlags::EXCHANGE) {
+        // It is the new one, and the damaged one is where it was.
+        let _ = fs::remove_dir_all(&aside);
+        return Err(unwritten(&journal, &err.into()));
+    }
     data_dir::sync(dir).map_err(|err| unwritten(dir, &err))?;
     Ok(Repair::Repaired(found.told(
         verdicts,

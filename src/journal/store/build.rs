@@ -9,7 +9,7 @@ use crate::journal::{Contents, Damage, Durability, Entry, Head, Journal as _, Pa
 #[derive(Debug, thiserror::Error)]
 pub enum Unbuilt<E> {
     /// What it was to be built from: in the words of whoever reads that.
-    #[error(transparent)]
+    #[error("{0}")]
     Parts(E),
     /// A part that does not go with those before it.
     #[error("{0}")]
