@@ -268,6 +268,10 @@ async fn damage_between_good_commits_leaves_out_what_it_broke_and_what_nothing_p
     let (last, _, middle) = six_hunts(dir.path()).await;
     flip(&files(&records(dir.path()), ".jnl")[0], middle);
     inspect::verify(dir.path()).expect_err("it is damaged");
+    // As one that was killed leaves it.
+    for left in ["journal.new", "journal.scratch"] {
+        copy_dir(&dir.path().join("journal"), &dir.path().join(left));
+    }
     let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
     assert_eq!(left_out(&repaired), ["broken", "still"]);
     assert_eq!(repaired.lost.len(), 1, "{repaired:?}");
@@ -314,8 +318,8 @@ async fn a_whole_journal_is_left_as_it_is() {
 }
 
 /// Hunts whose records fill tables: `long` alone in the middle of them. Of the write-ahead file the end alone is left,
-/// as after its change; a byte in the middle of a table is flipped. With snapshots of all, if that is asked for.
-async fn a_damaged_table(dir: &Path, snapped: bool) -> BTreeMap<String, At> {
+/// as after its change; a table is damaged by `damage`. With snapshots of all, if that is asked for.
+async fn a_damaged_table(dir: &Path, damage: fn(&mut [u8]), snapped: bool) -> BTreeMap<String, At> {
     let mut engine = Engine::start(dir);
     for hunt in ["long", "short", "still"] {
         engine.create(hunt).await;
@@ -344,16 +348,28 @@ async fn a_damaged_table(dir: &Path, snapped: bool) -> BTreeMap<String, At> {
     let bytes = fs::read(&write_ahead).expect("a file");
     fs::write(write_ahead, &bytes[in_tables..]).expect("a write");
     let table = tables(&records(dir)).remove(0);
-    let middle = fs::metadata(&table).expect("a file").len() / 2;
-    flip(&table, usize::try_from(middle).expect("fits"));
+    let mut bytes = fs::read(&table).expect("a file");
+    damage(&mut bytes);
+    fs::write(&table, bytes).expect("a write");
     inspect::verify(dir).expect_err("it is damaged");
     last
+}
+
+fn in_its_middle(table: &mut [u8]) {
+    let middle = table.len() / 2;
+    table[middle] ^= 0x10;
+}
+
+/// Where it says what it has, and where.
+fn at_its_end(table: &mut [u8]) {
+    let from = table.len() - 64;
+    table[from..].fill(0xa5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_block_of_a_table_loses_its_rows_alone() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut last = a_damaged_table(dir.path(), false).await;
+    let mut last = a_damaged_table(dir.path(), in_its_middle, false).await;
     let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
     assert_eq!(left_out(&repaired), ["long", "still"]);
     let lost = repaired.lost[0].upto - repaired.lost[0].from;
@@ -364,9 +380,21 @@ async fn a_damaged_block_of_a_table_loses_its_rows_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_cannot_be_opened_takes_the_write_ahead_file_not_along() {
+    let dir = tempfile::tempdir().expect("a directory");
+    a_damaged_table(dir.path(), at_its_end, false).await;
+    let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
+    assert_eq!(repaired.records, 10, "of `short`, which joined it late");
+    assert_eq!(left_out(&repaired), ["short"]);
+    let table = &repaired.unreadable[0];
+    assert!(table.at.contains("/tables/"), "{table}");
+    assert!(Engine::start(dir.path()).hunts().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_behind_the_damage_proves_its_hunt() {
     let dir = tempfile::tempdir().expect("a directory");
-    let last = a_damaged_table(dir.path(), true).await;
+    let last = a_damaged_table(dir.path(), in_its_middle, true).await;
     let repaired = tokio::task::block_in_place(|| repaired(dir.path(), false));
     assert!(!repaired.lost.is_empty());
     assert_eq!(left_out(&repaired), [""; 0]);
