@@ -30,6 +30,9 @@ use crate::{
     journal::{Damage, Entry, Fence, KeptHunt, Place},
 };
 
+/// What the snapshots are called together.
+const SNAPSHOTS: &str = "snapshots";
+
 /// What tables keep of what was read of them, in bytes.
 const CACHE_BYTES: u64 = 16 << 20;
 
@@ -224,7 +227,7 @@ impl Salvage {
             .into_iter()
             .filter_map(|(hash, ruleset)| Some((String::from_utf8(hash).ok()?, ruleset)))
             .collect();
-        let mut hunts = kept.readable("snapshots", &now, &state.hunts);
+        let mut hunts = kept.readable(SNAPSHOTS, &now, &state.hunts);
         if !kept.damage.is_empty() {
             for hunt in known {
                 kept.find(hunt, &now, state, &mut hunts);
@@ -304,8 +307,11 @@ impl KeptState {
                     found.insert(key.to_vec(), Bytes::from_owner(value));
                 }
                 (Ok((_, None)), _) => {}
-                // Only snapshots and rulesets are: of these a hash is no hunt.
-                (Err(why), Some(key)) => self.unreadable_hunt(&key, &why),
+                (Err(why), Some(key)) if what == SNAPSHOTS => self.unreadable_hunt(&key, &why),
+                (Err(why), Some(key)) => {
+                    let at = format!("{what}: {}", String::from_utf8_lossy(&key));
+                    self.unreadable(&at, &why);
+                }
                 (Err(why), None) => {
                     self.unreadable(what, &why);
                     return true;
