@@ -4,7 +4,10 @@
 
 use super::Journal;
 use lsm_tree::CompressionType;
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 pub type JournalId = u64;
 
@@ -68,6 +71,15 @@ pub fn recover_journals<P: AsRef<Path>>(
     // NOTE: Sort ascending, so the last item is the active journal
     journal_fragments.sort_by_key(|(a, _)| *a);
 
+    // One that was prepared and not begun is made anew: the one before it is gone on with.
+    while let [.., _, (_, last)] = &journal_fragments[..] {
+        if !is_unused(last)? {
+            break;
+        }
+        std::fs::remove_file(last)?;
+        journal_fragments.pop();
+    }
+
     log::trace!("Recovered {journal_fragments:#?}");
 
     Ok(match journal_fragments.pop() {
@@ -88,4 +100,11 @@ pub fn recover_journals<P: AsRef<Path>>(
             was_active_created: true,
         },
     })
+}
+
+/// A batch never begins with a zero, and a journal that is not begun has nothing else.
+fn is_unused(path: &Path) -> std::io::Result<bool> {
+    let mut first = [0];
+    std::fs::File::open(path)?.read(&mut first)?;
+    Ok(first == [0])
 }
