@@ -201,7 +201,11 @@ async fn a_reader_behind_the_retention_is_told_once_and_goes_on() {
     fill(&store, 11..=40_000).await;
     // Nothing is dropped that recovery needs, and it is told: both hunts are to be kept another way first.
     let overdue = async {
+        // The block of the last record stays: others follow.
+        let mut sequence = 40_000;
         while store.overdue() == Place(0) {
+            sequence += 1;
+            fill(&store, sequence..=sequence).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

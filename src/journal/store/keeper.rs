@@ -108,7 +108,9 @@ impl Inner {
             let age = Duration::from_millis(now_ms().saturating_sub(oldest.at_ms));
             let too_old = age > self.settings.retain_age;
             let too_much = self.database.disk_space()? > self.settings.retain_bytes;
-            if !(too_old || too_much) {
+            // The last record tells where the places go on.
+            let is_last = oldest.end == *self.durable.borrow();
+            if is_last || !(too_old || too_much) {
                 return Ok(());
             }
             if oldest.end > recovery_start {
@@ -176,6 +178,39 @@ mod tests {
             );
         }
         store.durable(Place(store.end().0 - 1)).await;
+    }
+
+    /// What was written last tells where the journal ends, also when retention wants all of it.
+    #[tokio::test]
+    async fn the_last_block_is_kept_so_that_the_places_go_on() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let settings = StoreSettings {
+            retain_bytes: 0,
+            ..settings()
+        };
+        let (store, _) = Store::open(dir.path(), settings).expect("a new journal");
+        // Just more than a write-ahead file holds: with the last table, a new one is begun, which has nothing.
+        for sequence in 1..=BLOCK_RECORDS {
+            let room = store.reserve(980).expect("room");
+            let entry = Entry {
+                hunt: hunt(),
+                sequence,
+                is_move: false,
+                record: vec![0; 980].into(),
+            };
+            let place = store.append(room, entry);
+            if sequence.is_multiple_of(1000) || sequence == BLOCK_RECORDS {
+                store.durable(place).await;
+            }
+        }
+        store.let_go(&hunt()); // needs no recovery
+        let tables = store.inner.records.rotate_memtable_and_wait();
+        tables.expect("all of it in tables");
+        store.inner.round().expect("a round");
+        store.inner.round().expect("another");
+        drop(store);
+        let (store, _) = open(dir.path());
+        assert_eq!(store.end(), Place(BLOCK_RECORDS));
     }
 
     /// Leaves a journal with one whole block behind, and nothing snapped.
