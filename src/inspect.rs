@@ -14,6 +14,7 @@ use std::{
 };
 
 use prost::Message as _;
+use rustix::fs::statvfs;
 use serde::Serialize;
 
 use self::progress::Progress;
@@ -106,9 +107,20 @@ fn unwritten(err: io::Error) -> Exit {
     Exit::runtime(format!("the output cannot be written: {err}"))
 }
 
-/// What a damaged journal is refused with, here and at a start.
+/// What a start needs on the disk, in bytes: two write-ahead files of 8 MiB for each database.
+const START_BYTES: u64 = 32 << 20;
+
+/// What a damaged journal is refused with, here and at a start. One that cannot be opened for lack of room may be whole.
 pub fn damaged(dir: &Path, why: &Damage) -> Exit {
+    let free = statvfs(dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     let dir = dir.display();
+    if let Ok(free) = free
+        && free < START_BYTES
+    {
+        return Exit::runtime(format!(
+            "{dir}: the disk has {free} bytes left, and to open a journal takes {START_BYTES}: make room first ({why})"
+        ));
+    }
     Exit::data(format!(
         "{why}; nothing of it was changed but for a torn end. Keep a copy of {dir}. All of it is looked at by: \
          player-state journal verify {dir}. To go on: restore a backup (player-state journal restore --help), or keep what \

@@ -72,16 +72,25 @@ impl Drop for Mount {
 pub fn ext4(image: &Path, bytes: u64) -> Result<(), String> {
     let file = fs::File::create(image).map_err(|err| err.to_string())?;
     file.set_len(bytes).map_err(|err| err.to_string())?;
-    run("mkfs.ext4 -q", &[image])
+    run("mkfs.ext4 -q", &[image])?;
+    Ok(())
 }
 
-pub fn run(command: &str, args: &[&Path]) -> Result<(), String> {
+/// The loop device of an image, as /sys calls it.
+pub fn device_of(image: &Path) -> Result<String, String> {
+    let told = run("losetup --noheadings --output NAME --associated", &[image])?;
+    let name = told.trim().strip_prefix("/dev/").map(str::to_owned);
+    name.ok_or_else(|| format!("{}: no loop device", image.display()))
+}
+
+/// Runs a program, and answers what it says.
+pub fn run(command: &str, args: &[&Path]) -> Result<String, String> {
     let mut words = command.split(' ');
     let mut command = Command::new(words.next().expect("a program"));
     let output = command.args(words).args(args).output();
     let output = output.map_err(|err| format!("{command:?}: {err}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(format!(
         "{command:?}: {}",

@@ -120,7 +120,7 @@ impl Start {
         sidecar.admin = sidecar.logged("admin").parse().expect("an address");
         eventually(|| match sidecar.get("/readyz") {
             (200, _) => Ok(()),
-            (code, why) => Err(format!("{code}: {why}")),
+            (code, why) => Err(format!("{code}: {why}\n{}", sidecar.log())),
         });
         sidecar
     }

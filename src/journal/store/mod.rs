@@ -342,9 +342,7 @@ impl Inner {
     /// Changes the state; a change that fails is the end.
     fn keep(&self, change: impl FnOnce(&State) -> fjall::Result<()>) {
         if let Err(err) = change(&self.state) {
-            self.fail(&format!(
-                "the state beside the records cannot be written: {err}"
-            ));
+            self.fail(&unwritten("the state beside the records", &err));
         }
     }
 
@@ -412,6 +410,16 @@ impl Inner {
             hunts,
             torn_bytes,
         })
+    }
+}
+
+/// What is said of a write that failed.
+fn unwritten(what: &str, err: &fjall::Error) -> String {
+    match err {
+        fjall::Error::Poisoned => {
+            format!("{what} cannot be written, as a table could not be; the log says why")
+        }
+        err => format!("{what} cannot be written: {err}"),
     }
 }
 

@@ -50,7 +50,7 @@ impl Writer {
             if let Err(err) = self.commit(work) {
                 // Never tried again: what the system did with the pages that it could not write is not known.
                 self.inner
-                    .fail(&format!("the journal's records cannot be written: {err}"));
+                    .fail(&super::unwritten("the journal's records", &err));
                 return;
             }
             if closing && self.durable == self.inner.queue.end() {

@@ -695,15 +695,19 @@ impl Database {
             let mut highest_encountered_keyspace_id = 0;
 
             // NOTE: We only need to recover the active journal, if it actually existed before
-            // nothing to recover, if we just created it
-            if !journal_recovery.was_active_created {
+            // nothing to recover, if we just created it. The seqno is recovered from the tables and sealed memtables too.
+            {
                 log::trace!("Replaying active journal");
 
-                let reader = db.supervisor.journal.get_reader()?;
+                let reader = if journal_recovery.was_active_created {
+                    None
+                } else {
+                    Some(db.supervisor.journal.get_reader()?)
+                };
 
                 let mut persisted_seqnos: HashMap<_, _> = HashMap::default();
 
-                for batch in reader {
+                for batch in reader.into_iter().flatten() {
                     let batch = batch?;
 
                     for item in batch.items {

@@ -71,8 +71,8 @@ pub fn recover_journals<P: AsRef<Path>>(
     // NOTE: Sort ascending, so the last item is the active journal
     journal_fragments.sort_by_key(|(a, _)| *a);
 
-    // One that was prepared and not begun is made anew: the one before it is gone on with.
-    while let [.., _, (_, last)] = &journal_fragments[..] {
+    // One that was prepared and not begun is gone on without.
+    while let Some((_, last)) = journal_fragments.last() {
         if !is_unused(last)? {
             break;
         }
@@ -82,23 +82,14 @@ pub fn recover_journals<P: AsRef<Path>>(
 
     log::trace!("Recovered {journal_fragments:#?}");
 
-    Ok(match journal_fragments.pop() {
-        Some((_, active)) => RecoveryResult {
-            active: Journal::from_file(active)?
-                .with_compression(compression, compression_threshold),
-            sealed: journal_fragments,
-            was_active_created: false,
-        },
-        None => RecoveryResult {
-            active: {
-                let id: JournalId = max_journal_id + 1;
-
-                Journal::create_new(path.join(format!("{id}.jnl")))?
-                    .with_compression(compression, compression_threshold)
-            },
-            sealed: vec![],
-            was_active_created: true,
-        },
+    // All that was written to is sealed, and a new one gone on in: the end of an old one has no blocks yet, and to
+    // sync what is appended to it waits for metadata.
+    let active = Journal::create_new(path.join(format!("{}.jnl", max_journal_id + 1)))?
+        .with_compression(compression, compression_threshold);
+    Ok(RecoveryResult {
+        active,
+        sealed: journal_fragments,
+        was_active_created: true,
     })
 }
 
