@@ -42,9 +42,9 @@ impl Store {
         }
         store.settle()?;
         let inner = &store.inner;
-        // They are gone, and their ids are forgotten by now: a recovery is not to begin with them.
+        // No record before it is needed: of hunts with a snapshot that holds them, and of those whose ids are forgotten.
         for hunt in inner.index.unsnapped(head.recovery_start) {
-            inner.index.let_go(&hunt);
+            inner.index.snapped(&hunt, head.recovery_start);
         }
         inner.round().map_err(|why| unwritten(&why))?;
         store.close();
