@@ -415,12 +415,10 @@ impl Inner {
 
 /// What is said of a write that failed.
 fn unwritten(what: &str, err: &fjall::Error) -> String {
-    match err {
-        fjall::Error::Poisoned => {
-            format!("{what} cannot be written, as a table could not be; the log says why")
-        }
-        err => format!("{what} cannot be written: {err}"),
+    if matches!(err, fjall::Error::Poisoned) {
+        return format!("{what} cannot be written, as a table could not be; the log says why");
     }
+    format!("{what} cannot be written: {err}")
 }
 
 /// Begins a thread. One that panics is the end of the journal: else those who wait for it would wait for ever.

@@ -40,10 +40,10 @@ const TRAILER: [u8; 6] = *b"SFA!\x01\x00";
 /// A part of it is missing, or is not as it was written.
 pub(super) fn check(database: &Path, keyspaces: u64) -> Result<(), Damage> {
     each_keyspace(database, keyspaces, |path, named| {
-        let values = named.values.iter();
-        values
-            .map(|(id, checksum)| check_whole(&path.join(format!("blobs/{id}")), *checksum))
-            .collect()
+        let mut values = named.values.iter();
+        values.try_for_each(|(id, checksum)| {
+            check_whole(&path.join(format!("blobs/{id}")), *checksum)
+        })
     })
 }
 
