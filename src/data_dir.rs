@@ -24,14 +24,6 @@ pub fn journal(path: &Path) -> PathBuf {
     path.join("journal")
 }
 
-/// Makes what was named in a directory durable.
-///
-/// # Errors
-/// The system's.
-pub fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
 /// The directory, held until this is dropped.
 #[derive(Debug)]
 pub struct DataDir {

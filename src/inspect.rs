@@ -14,7 +14,6 @@ use std::{
 };
 
 use prost::Message as _;
-use rustix::fs::statvfs;
 use serde::Serialize;
 
 use self::progress::Progress;
@@ -24,6 +23,7 @@ use crate::{
     exit::Exit,
     journal::{
         Damage, Durability, Entry, Journal as _, KeptHunt, Place, Recovery, Store, StoreSettings,
+        free_bytes,
     },
     pb::{Record, record::Change},
     replay::{KnownRulesets, write_encoded},
@@ -110,17 +110,20 @@ fn unwritten(err: io::Error) -> Exit {
 /// What a start needs on the disk, in bytes: two write-ahead files of 8 MiB for each database.
 const START_BYTES: u64 = 32 << 20;
 
-/// What a damaged journal is refused with, here and at a start. One that cannot be opened for lack of room may be whole.
-pub fn damaged(dir: &Path, why: &Damage) -> Exit {
-    let free = statvfs(dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-    let dir = dir.display();
-    if let Ok(free) = free
-        && free < START_BYTES
-    {
-        return Exit::runtime(format!(
-            "{dir}: the disk has {free} bytes left, and to open a journal takes {START_BYTES}: make room first ({why})"
-        ));
+/// What a journal that cannot be opened is refused with, here and at a start. One without room for that may be whole.
+pub fn unopened(dir: &Path, why: &Damage) -> Exit {
+    match free_bytes(dir) {
+        Ok(free) if free < START_BYTES => Exit::runtime(format!(
+            "{}: the disk has {free} bytes left, and to open a journal takes {START_BYTES}: make room first ({why})",
+            dir.display()
+        )),
+        Ok(_) | Err(_) => damaged(dir, why),
     }
+}
+
+/// What a damaged journal is refused with.
+pub fn damaged(dir: &Path, why: &Damage) -> Exit {
+    let dir = dir.display();
     Exit::data(format!(
         "{why}; nothing of it was changed but for a torn end. Keep a copy of {dir}. All of it is looked at by: \
          player-state journal verify {dir}. To go on: restore a backup (player-state journal restore --help), or keep what \
@@ -142,7 +145,7 @@ impl Opened {
             return Err(Exit::settings(format!("{}: has no journal", dir.display())));
         }
         let held = DataDir::hold(dir)?;
-        let opened = open(&journal).map_err(|why| damaged(dir, &why))?;
+        let opened = open(&journal).map_err(|why| unopened(dir, &why))?;
         Ok(Self {
             store: opened.0,
             recovery: opened.1,
@@ -153,23 +156,12 @@ impl Opened {
 
 /// Opens a journal, to look at it.
 fn open(journal: &Path) -> Result<(Store, Recovery), Damage> {
-    Store::open(journal, as_it_is())
+    Store::open(journal, StoreSettings::keeping_all(Durability::Sync))
 }
 
 /// Through all of its records.
 fn progress_of(store: &Store, what: &'static str) -> Progress {
     Progress::new(what, store.end().0 - store.kept_from().0)
-}
-
-/// Nothing is dropped while it is looked at.
-fn as_it_is() -> StoreSettings {
-    StoreSettings {
-        durability: Durability::Sync,
-        retain_age: std::time::Duration::MAX,
-        retain_bytes: u64::MAX,
-        reserve_bytes: 0,
-        gone_ids_max: usize::MAX,
-    }
 }
 
 fn check_snapshots(hunts: &[KeptHunt]) -> Result<usize, Damage> {

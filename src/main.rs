@@ -134,7 +134,7 @@ fn journal(command: JournalCommand) -> Result<(), Exit> {
 fn counts(copied: &Copied) -> String {
     format!(
         "{} records, {} snapshots and {} ids of hunts that are gone, as of {}",
-        copied.records, copied.snapshots, copied.gone, copied.at
+        copied.counts.records, copied.counts.snapshots, copied.counts.gone, copied.at
     )
 }
 

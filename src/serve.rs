@@ -179,7 +179,7 @@ async fn kept(
     let store_settings = store_settings(settings);
     let path = data_dir::journal(&dir);
     let opened = blocking(move || Store::open(&path, store_settings)).await;
-    let (store, recovery) = opened.map_err(|why| inspect::damaged(&dir, &why))?;
+    let (store, recovery) = opened.map_err(|why| inspect::unopened(&dir, &why))?;
     let store = Arc::new(store);
     let identity = Identity {
         incarnation: recovery.engine_incarnation,

@@ -17,6 +17,21 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// What a command came to: its exit code, and what it said on both outputs.
+type Came = (Option<i32>, String, String);
+
+fn verify(dir: &Path) -> Came {
+    run(&["journal", "verify", &shown(dir)], &[])
+}
+
+fn restore(dir: &Path, file: &Path, more: &[&str]) -> Came {
+    let (dir, file) = (shown(dir), shown(file));
+    run(
+        &[&["journal", "restore", &dir, "--file", &file], more].concat(),
+        &[],
+    )
+}
+
 /// A process on `dir` with some load behind it, killed.
 fn leave_a_journal(dir: &Path) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -34,14 +49,16 @@ fn small_backup() -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
     leave_a_journal(dir.path());
     let file = dir.path().join("backup");
-    let args = [
-        "journal",
-        "backup",
-        &shown(dir.path()),
-        "--file",
-        &shown(&file),
-    ];
-    let (code, said, why) = run(&args, &[]);
+    let (code, said, why) = run(
+        &[
+            "journal",
+            "backup",
+            &shown(dir.path()),
+            "--file",
+            &shown(&file),
+        ],
+        &[],
+    );
     assert_eq!(code, Some(0), "{why}");
     assert!(said.starts_with("saved "), "{said}");
     assert!(!dir.path().join("backup.part").exists());
@@ -85,20 +102,11 @@ async fn a_backup_under_load_is_restored_elsewhere_with_all_that_was_answered_be
     audit(&sidecar, &callers).await;
     kill(sidecar);
 
-    let args = [
-        "journal",
-        "restore",
-        &shown(&other),
-        "--file",
-        &shown(&file),
-        "-o",
-        "json",
-    ];
-    let (code, json, why) = run(&args, &[]);
+    let (code, json, why) = restore(&other, &file, &["-o", "json"]);
     assert_eq!(code, Some(0), "{why}");
     let restored: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(restored, saved);
-    let (code, _, why) = run(&["journal", "verify", &shown(&other)], &[]);
+    let (code, _, why) = verify(&other);
     assert_eq!(code, Some(0), "{why}");
 
     let sidecar = start(&other, "").ready();
@@ -135,8 +143,7 @@ fn a_backup_goes_through_a_pipe() {
     assert!(save.wait().expect("it ends").success());
     let said = String::from_utf8(restored.stdout).expect("UTF-8");
     assert!(said.contains("is LOST"), "{said}");
-    let verified = |dir: &Path| run(&["journal", "verify", &shown(dir)], &[]);
-    assert_eq!(verified(&one), verified(&other));
+    assert_eq!(verify(&one), verify(&other));
 }
 
 #[test]
@@ -148,16 +155,7 @@ fn a_directory_that_is_held_is_refused_with_what_to_type() {
     assert!(why.contains("--admin"), "{why}");
     let file = dir.path().join("backup");
     fs::write(&file, small_backup()).expect("a write");
-    let (code, _, why) = run(
-        &[
-            "journal",
-            "restore",
-            &shown(dir.path()),
-            "--file",
-            &shown(&file),
-        ],
-        &[],
-    );
+    let (code, _, why) = restore(dir.path(), &file, &[]);
     assert_eq!(code, Some(75), "{why}");
 }
 
@@ -177,10 +175,7 @@ fn what_is_cut_or_flipped_is_refused_by_name_and_nothing_is_written() {
     ];
     for (bytes, says) in wrong {
         fs::write(&file, bytes).expect("a write");
-        let (code, _, why) = run(
-            &["journal", "restore", &shown(&data), "--file", &shown(&file)],
-            &[],
-        );
+        let (code, _, why) = restore(&data, &file, &[]);
         assert_eq!(code, Some(65), "{why}");
         assert!(why.contains(says) && why.contains(&shown(&file)), "{why}");
         for left in ["journal", "journal.new"] {
@@ -194,15 +189,11 @@ fn a_journal_is_not_restored_over_another() {
     let dir = tempfile::tempdir().expect("a directory");
     let (data, file) = (dir.path().join("data"), dir.path().join("backup"));
     fs::write(&file, small_backup()).expect("a write");
-    let restore = || {
-        let args = ["journal", "restore", &shown(&data), "--file", &shown(&file)];
-        run(&args, &[])
-    };
-    assert_eq!(restore().0, Some(0));
-    let (code, _, why) = restore();
+    assert_eq!(restore(&data, &file, &[]).0, Some(0));
+    let (code, _, why) = restore(&data, &file, &[]);
     assert_eq!(code, Some(78), "{why}");
     assert!(why.contains("move it aside"), "{why}");
-    let (code, _, why) = run(&["journal", "verify", &shown(&data)], &[]);
+    let (code, _, why) = verify(&data);
     assert_eq!(code, Some(0), "{why}");
 }
 
@@ -210,38 +201,29 @@ fn a_journal_is_not_restored_over_another() {
 fn a_restore_that_is_killed_leaves_no_journal_and_the_next_one_goes_through() {
     let backup = small_backup();
     let dir = tempfile::tempdir().expect("a directory");
-    let mut restore = program()
+    let mut killed = program()
         .args(["journal", "restore", &shown(dir.path())])
         .stdin(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let input = restore.stdin.as_mut().expect("its input");
+    let input = killed.stdin.as_mut().expect("its input");
     // All but its end: it has every part, and waits for the word that they are all.
     input.write_all(&backup[..backup.len() - 1]).expect("read");
     eventually(|| match dir.path().join("journal.new/state").exists() {
         true => Ok(()),
         false => Err("it has not begun".to_owned()),
     });
-    restore.kill().expect("killed");
-    restore.wait().expect("ended");
+    killed.kill().expect("killed");
+    killed.wait().expect("ended");
     assert!(!dir.path().join("journal").exists());
     assert!(dir.path().join("journal.new").exists());
 
     let file = dir.path().join("backup");
     fs::write(&file, backup).expect("a write");
-    let (code, _, why) = run(
-        &[
-            "journal",
-            "restore",
-            &shown(dir.path()),
-            "--file",
-            &shown(&file),
-        ],
-        &[],
-    );
+    let (code, _, why) = restore(dir.path(), &file, &[]);
     assert_eq!(code, Some(0), "{why}");
     assert!(!dir.path().join("journal.new").exists());
-    let (code, _, why) = run(&["journal", "verify", &shown(dir.path())], &[]);
+    let (code, _, why) = verify(dir.path());
     assert_eq!(code, Some(0), "{why}");
 }
 

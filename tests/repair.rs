@@ -8,11 +8,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use common::{
     engine::LONG,
+    files::{copy_dir, files, trim_write_ahead},
     game::{join, leave, settings},
     journal::call,
     run,
@@ -49,13 +49,7 @@ struct Engine {
 
 impl Engine {
     fn start(dir: &Path) -> Self {
-        let settings = StoreSettings {
-            durability: Durability::Sync,
-            retain_age: Duration::from_hours(2),
-            retain_bytes: u64::MAX,
-            reserve_bytes: 1,
-            gone_ids_max: 100,
-        };
+        let settings = StoreSettings::keeping_all(Durability::Sync);
         let opened = Store::open(&dir.join("journal"), settings);
         let (store, recovery) = opened.expect("a whole journal");
         let store = Arc::new(store);
@@ -153,21 +147,6 @@ impl Engine {
     }
 }
 
-/// The files of a database whose names end so.
-fn files(database: &Path, ext: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(database).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path, ext));
-        } else if path.display().to_string().ends_with(ext) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
 fn tables(database: &Path) -> Vec<PathBuf> {
     let all = files(database, "").into_iter();
     // Table files of the rows, not those of fjall's own list of keyspaces, which is 0.
@@ -200,19 +179,6 @@ fn flip(path: &Path, at: usize) {
     bytes[at] ^= 0x10;
     fs::remove_file(path).expect("removed"); // it may be a link to the same file in another copy
     fs::write(path, bytes).expect("a write");
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
 }
 
 /// Every file with its bytes.
@@ -479,12 +445,7 @@ fn in_memory() -> tempfile::TempDir {
 async fn a_repaired_hunt_is_never_in_a_state_that_it_was_not_in() {
     let dir = in_memory();
     let (last, was, _) = six_hunts(dir.path()).await;
-    // What is set aside and not used yet is 16 MiB of nothing in each database.
-    for path in files(&dir.path().join("journal"), ".jnl") {
-        let bytes = fs::read(&path).expect("a file");
-        let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-        fs::write(&path, &bytes[..used]).expect("a write");
-    }
+    trim_write_ahead(&dir.path().join("journal"));
     let long = std::env::var_os("JOURNAL_BITS").is_some();
     let (mut repairs, mut wholes) = (0, 0);
     for database in [records(dir.path()), state(dir.path())] {

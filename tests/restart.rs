@@ -9,6 +9,7 @@ use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
 use common::{
     Sidecar, eventually,
+    files::files,
     load::{Caller, HUNTS, Load, audit, hunts, kill, start},
 };
 
@@ -226,10 +227,7 @@ fn a_damaged_journal_is_refused_with_65_and_what_to_type_next() {
     });
     kill(sidecar);
     let records = dir.path().join("journal/records");
-    let files = std::fs::read_dir(&records).expect("a directory");
-    let files = files.map(|entry| entry.expect("an entry").path());
-    let files = files.filter(|path| path.extension().is_some_and(|ext| ext == "jnl"));
-    let path = files.min().expect("the oldest write-ahead file");
+    let path = files(&records, ".jnl").remove(0);
     let mut bytes = std::fs::read(&path).expect("a file");
     bytes[300] ^= 1;
     std::fs::write(&path, bytes).expect("a write");

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use common::records::{append, id};
+use common::{
+    files::{copy_dir, files, trim_write_ahead},
+    records::{append, id},
+};
 use player_state::journal::{
     Damage, Durability, Entry, Fence, Journal as _, KeptHunt, Page, Place, Query, Recovery,
     SCAN_RECORDS_MAX, Start, Store, StoreSettings,
@@ -254,18 +257,7 @@ async fn a_sync_is_done_also_where_nothing_is_written() {
 
 /// The write-ahead file of the records: the one that is there, once none is set aside.
 fn write_ahead(dir: &Path) -> PathBuf {
-    write_ahead_files(&dir.join("records")).remove(0)
-}
-
-/// All of a database's, the oldest first.
-fn write_ahead_files(database: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(database).expect("a directory");
-    let files = files.map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<_> = files
-        .filter(|path| path.extension().is_some_and(|found| found == "jnl"))
-        .collect();
-    files.sort();
-    files
+    files(&dir.join("records"), ".jnl").remove(0)
 }
 
 /// A journal of 40 commits, with what its write-ahead file holds. Room that was set aside is given back, as a restart does.
@@ -275,16 +267,7 @@ async fn forty_commits(dir: &Path) -> Vec<u8> {
         fill(&store, sequence..=sequence).await;
     }
     drop(store);
-    for path in ["records", "state"]
-        .map(|name| write_ahead_files(&dir.join(name)))
-        .concat()
-    {
-        let bytes = fs::read(&path).expect("a file");
-        match bytes.iter().rposition(|byte| *byte != 0) {
-            Some(last) => fs::write(&path, &bytes[..=last]).expect("a write"),
-            None => fs::remove_file(&path).expect("a file less"),
-        }
-    }
+    trim_write_ahead(dir);
     fs::read(write_ahead(dir)).expect("a file")
 }
 
@@ -393,19 +376,6 @@ async fn a_cut_or_flipped_journal_is_whole_or_refused() {
         let mut bytes = bytes.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         damaged(&bytes, &format!("bit {bit}"));
-    }
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
     }
 }
 

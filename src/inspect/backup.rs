@@ -25,7 +25,10 @@ use super::{Opened, damaged, progress::Progress};
 use crate::{
     data_dir::{self, DataDir},
     exit::Exit,
-    journal::{Backup, BackupError, Head, Part, Store, Unbuilt, Unsaved, write_backup},
+    journal::{
+        Backup, BackupError, Counts, Head, Part, Store, Unbuilt, Unsaved, put_in_place,
+        write_backup,
+    },
 };
 
 /// A process that sends nothing for so long is not waited for.
@@ -46,12 +49,9 @@ pub enum Origin<'a> {
 /// What a backup holds, and so what a journal that was restored from it does.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Copied {
-    /// Records.
-    pub records: u64,
-    /// Snapshots of hunts.
-    pub snapshots: u64,
-    /// Ids of hunts that were let go.
-    pub gone: u64,
+    /// What it has.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// When the journal was as it is here.
     pub at: String,
 }
@@ -60,18 +60,14 @@ impl Copied {
     fn of(head: &Head) -> Self {
         let at = UNIX_EPOCH + Duration::from_millis(head.at_ms);
         Self {
+            counts: Counts::default(),
             at: humantime::format_rfc3339_seconds(at).to_string(),
-            ..Self::default()
         }
     }
 
-    fn count(&mut self, part: &Part) {
-        match part {
-            Part::Record(_) => self.records += 1,
-            Part::Snapshot(_) => self.snapshots += 1,
-            Part::Gone(_) => self.gone += 1,
-            Part::Fence(_) => {}
-        }
+    fn pass(&mut self, part: &Part, progress: &mut Progress) {
+        self.counts.count(part);
+        progress.add(u64::from(matches!(part, Part::Record(_))));
     }
 }
 
@@ -140,10 +136,7 @@ fn copy_dir(dir: &Path, out: impl Write) -> Result<Copied, Exit> {
     let contents = opened.store.contents().map_err(|why| damaged(dir, &why))?;
     let mut copied = Copied::of(&contents.head);
     let mut progress = Progress::new("saved", contents.head.records);
-    let written = write_backup(contents, out, |part| {
-        copied.count(part);
-        progress.add(u64::from(matches!(part, Part::Record(_))));
-    });
+    let written = write_backup(contents, out, |part| copied.pass(part, &mut progress));
     written.map_err(|why| match why {
         Unsaved::Damage(why) => damaged(dir, &why),
         Unsaved::Write(_) => Exit::runtime(why.to_string()),
@@ -156,9 +149,7 @@ fn copy_sent(sent: impl Read) -> Result<Copied, BackupError> {
     let mut copied = Copied::of(backup.head());
     let mut progress = Progress::new("saved", backup.head().records);
     for part in backup {
-        let part = part?;
-        copied.count(&part);
-        progress.add(u64::from(matches!(part, Part::Record(_))));
+        copied.pass(&part?, &mut progress);
     }
     Ok(copied)
 }
@@ -199,8 +190,7 @@ pub fn restore(dir: &Path, file: Option<&Path>) -> Result<Copied, Exit> {
     let head = backup.head().clone();
     let counted = backup.inspect(|part| {
         if let Ok(part) = part {
-            copied.count(part);
-            progress.add(u64::from(matches!(part, Part::Record(_))));
+            copied.pass(part, &mut progress);
         }
     });
     Store::build(new.path(), &head, counted).map_err(|why| match why {
@@ -246,13 +236,6 @@ impl Drop for Beside {
         // What cannot be removed is by the next one.
         let _ = fs::remove_dir_all(&self.path);
     }
-}
-
-/// Renames, and makes that durable.
-fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)?;
-    let parent = to.parent().filter(|path| !path.as_os_str().is_empty());
-    data_dir::sync(parent.unwrap_or(Path::new(".")))
 }
 
 pub(super) fn unwritten(path: &Path, err: &io::Error) -> Exit {

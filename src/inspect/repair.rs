@@ -26,6 +26,7 @@ use crate::{
     exit::Exit,
     journal::{
         Damage, Entry, Fence, Head, KeptHunt, KeptState, Part, Place, Salvage, Store, copy_journal,
+        sync_dir,
     },
     pb::{Record, record::Change},
     replay::KnownRulesets,
@@ -147,7 +148,7 @@ pub fn repair(dir: &Path, keep_unproven: bool) -> Result<Repair, Exit> {
         let _ = fs::remove_dir_all(&aside);
         return Err(unwritten(&journal, &err.into()));
     }
-    data_dir::sync(dir).map_err(|err| unwritten(dir, &err))?;
+    sync_dir(dir).map_err(|err| unwritten(dir, &err))?;
     Ok(Repair::Repaired(found.told(
         verdicts,
         &salvage,

@@ -11,6 +11,7 @@ use std::{
 
 use lz4_flex::frame::{self, BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use prost::{DecodeError, Message, Oneof, bytes::Bytes};
+use serde::Serialize;
 
 use super::{Contents, Damage, Entry, Fence, Head, KeptHunt, Part, Place};
 use crate::engine::HuntId;
@@ -100,18 +101,23 @@ struct FencePiece {
     epoch: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Message)]
-struct Counts {
+/// What a backup has.
+#[derive(Clone, Copy, PartialEq, Eq, Message, Serialize)]
+pub struct Counts {
+    /// Records.
     #[prost(uint64, tag = "1")]
-    records: u64,
+    pub records: u64,
+    /// Snapshots of hunts.
     #[prost(uint64, tag = "2")]
-    snapshots: u64,
+    pub snapshots: u64,
+    /// Ids of hunts that were let go.
     #[prost(uint64, tag = "3")]
-    gone: u64,
+    pub gone: u64,
 }
 
 impl Counts {
-    fn count(&mut self, part: &Part) {
+    /// One part more.
+    pub fn count(&mut self, part: &Part) {
         match part {
             Part::Record(_) => self.records += 1,
             Part::Snapshot(_) => self.snapshots += 1,

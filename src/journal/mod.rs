@@ -34,12 +34,15 @@ use std::{fmt, pin::Pin};
 use prost::bytes::Bytes;
 
 pub use self::{
-    backup::{Backup, BackupError, Unsaved, write_backup},
+    backup::{Backup, BackupError, Counts, Unsaved, write_backup},
     contents::{Contents, Head, Part, Parts},
     cursor::{Cursor, draw_incarnation},
     recovery::{Fence, KeptHunt, Recovery, Rows},
     ring::{Ring, RingBounds, RingBoundsError},
-    store::{KeptState, Salvage, Store, StoreSettings, Unbuilt, blocking, copy_journal},
+    store::{
+        KeptState, Salvage, Store, StoreSettings, Unbuilt, blocking, copy_journal, free_bytes,
+        put_in_place, sync_dir,
+    },
 };
 use crate::engine::HuntId;
 

@@ -28,11 +28,9 @@ use crate::{
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A hunt is due when so many records followed its first that no snapshot holds: what a restart plays again at most …
+/// A hunt is due when so many records followed its first that no snapshot holds, or as many as there are players, if that
+/// is more, for a snapshot costs as much as its players: what a restart plays again at most.
 const BEHIND_RECORDS_MIN: u64 = 131_072;
-
-/// … or so many a player that is held, if that is more: a snapshot costs as much as its players.
-const BEHIND_A_PLAYER: u64 = 1;
 
 /// A hunt is due after so long, however few its records are: retention drops only what no restart needs.
 const AGE_MAX: Duration = Duration::from_mins(1);
@@ -158,7 +156,7 @@ impl Rounds {
             self.ends.pop_front();
         }
         let players = self.shard.hunts.players() as u64;
-        let behind = BEHIND_RECORDS_MIN.max(players * BEHIND_A_PLAYER);
+        let behind = BEHIND_RECORDS_MIN.max(players);
         aged.max(Place(end.0.saturating_sub(behind)))
     }
 

@@ -7,6 +7,7 @@
 
 pub mod disk;
 pub mod engine;
+pub mod files;
 pub mod game;
 pub mod journal;
 pub mod load;

@@ -1,6 +1,6 @@
 //! All of a journal out of it, and a new one out of that: for backup, restore and repair.
 
-use std::{iter, path::Path, time::Duration};
+use std::{iter, path::Path};
 
 use super::{Inner, Store, StoreSettings, keeper::now_ms};
 use crate::journal::{Contents, Damage, Durability, Entry, Head, Journal as _, Part, Place};
@@ -31,7 +31,8 @@ impl Store {
         head: &Head,
         parts: impl IntoIterator<Item = Result<Part, E>>,
     ) -> Result<(), Unbuilt<E>> {
-        let (store, _) = Self::open(dir, new_settings()).map_err(|why| unwritten(&why))?;
+        let settings = StoreSettings::keeping_all(Durability::None); // nobody waits
+        let (store, _) = Self::open(dir, settings).map_err(|why| unwritten(&why))?;
         for part in parts {
             store.put(part.map_err(Unbuilt::Parts)?)?;
         }
@@ -148,17 +149,6 @@ impl Inner {
             head,
             parts: Box::new(parts),
         })
-    }
-}
-
-/// Nothing waits, and nothing is dropped, while a journal is built.
-fn new_settings() -> StoreSettings {
-    StoreSettings {
-        durability: Durability::None,
-        retain_age: Duration::MAX,
-        retain_bytes: u64::MAX,
-        reserve_bytes: 0,
-        gone_ids_max: usize::MAX,
     }
 }
 

@@ -11,14 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-fn settings() -> StoreSettings {
-    StoreSettings {
-        durability: Durability::Sync,
-        retain_age: Duration::from_hours(1),
-        retain_bytes: u64::MAX,
-        reserve_bytes: 0,
-        gone_ids_max: 10,
-    }
+fn open_all(dir: &Path) -> Result<(Store, Recovery), Damage> {
+    Store::open(dir, StoreSettings::keeping_all(Durability::Sync))
 }
 
 fn id(hunt: &str) -> HuntId {
@@ -50,7 +44,7 @@ fn write_tables(inner: &Inner) {
 
 /// A journal that has something of everything, in tables and behind them.
 async fn make(dir: &Path) {
-    let (store, _) = Store::open(dir, settings()).expect("a new journal");
+    let (store, _) = open_all(dir).expect("a new journal");
     let state = &store.inner.state;
     for round in 0..2_u64 {
         fill(&store, round * 10 + 1..=round * 10 + 10).await;
@@ -95,7 +89,7 @@ struct Told {
 }
 
 fn look(dir: &Path) -> Result<Told, Damage> {
-    let (store, recovery) = Store::open(dir, settings())?;
+    let (store, recovery) = open_all(dir)?;
     let rows: Result<Vec<_>, _> = recovery.rows.collect();
     let rows = rows?.concat();
     let page = store.inner.page(&Query {

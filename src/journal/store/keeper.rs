@@ -2,6 +2,8 @@
 //! state, and drops what retention no longer keeps.
 
 use std::{
+    io,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -38,11 +40,19 @@ pub(super) fn run(inner: &Arc<Inner>) {
     }
 }
 
+/// How much room a path's disk has for this process, in bytes.
+///
+/// # Errors
+/// The system's.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 impl Inner {
     pub(super) fn look_at_room(&self) {
         fail::fail_point!("look", |_| ());
-        let free = statvfs(&self.dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        let full = match free {
+        let full = match free_bytes(&self.dir) {
             Ok(free) => free < self.settings.reserve_bytes,
             Err(err) => {
                 tracing::error!(%err, dir = %self.dir.display(), "the room on the disk cannot be read");
@@ -146,11 +156,8 @@ mod tests {
 
     fn settings() -> StoreSettings {
         StoreSettings {
-            durability: Durability::Sync,
-            retain_age: Duration::from_hours(1),
-            retain_bytes: u64::MAX,
-            reserve_bytes: 0,
             gone_ids_max: 1,
+            ..StoreSettings::keeping_all(Durability::Sync)
         }
     }
 

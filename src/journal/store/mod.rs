@@ -47,6 +47,7 @@ use tokio::sync::watch;
 
 pub use self::{
     build::Unbuilt,
+    keeper::free_bytes,
     salvage::{KeptState, Salvage, copy_journal},
 };
 use self::{index::Index, queue::Queue, state::State};
@@ -87,6 +88,20 @@ pub struct StoreSettings {
     pub reserve_bytes: u64,
     /// Ids of hunts let go that are remembered.
     pub gone_ids_max: usize,
+}
+
+impl StoreSettings {
+    /// Nothing is dropped, and nothing kept free: for whoever looks at a journal, or builds one.
+    #[must_use]
+    pub fn keeping_all(durability: Durability) -> Self {
+        Self {
+            durability,
+            retain_age: Duration::MAX,
+            retain_bytes: u64::MAX,
+            reserve_bytes: 0,
+            gone_ids_max: usize::MAX,
+        }
+    }
 }
 
 /// Records on disk. Safe for concurrent use. [`Store::close`] ends it.
@@ -365,8 +380,8 @@ impl Inner {
         let now = self.state.now();
         let hunts: Vec<_> = self.state.snapshots(&now)?.collect::<Result<_, _>>()?;
         crash_point!("snapshots_read");
-        let (start, indexed) = (self.state.recovery_start(&now)?, self.state.indexed()?);
-        let durable = self.state.durable()?;
+        let (start, indexed) = (self.state.recovery_start(&now)?, self.state.indexed(&now)?);
+        let durable = self.state.durable(&now)?;
         let ahead = |what: &str, place: Place| Damage {
             at: format!("place {}", end.0),
             what: format!(
@@ -404,7 +419,7 @@ impl Inner {
         Ok(Recovery {
             engine_incarnation: draw_incarnation(),
             fence: self.state.fence(&now)?,
-            rows: self.rows((from, indexed, start), &hunts, &gone),
+            rows: self.rows(from, indexed, start, &hunts, &gone),
             rows_records_max: end.0 - from.0,
             gone,
             hunts,
@@ -455,9 +470,7 @@ fn begin(dir: &Path) -> Result<(), Damage> {
     drop((state, database));
     crash_point!("begun");
     sync_dir(&new).map_err(storage(&new))?;
-    fs::rename(&new, dir).map_err(storage(dir))?;
-    let parent = dir.parent().unwrap_or(dir);
-    sync_dir(parent).map_err(storage(parent))
+    put_in_place(&new, dir).map_err(storage(dir))
 }
 
 /// Whether nothing is there yet.
@@ -504,7 +517,21 @@ fn records(database: &Database) -> fjall::Result<Keyspace> {
     })
 }
 
-fn sync_dir(path: &Path) -> std::io::Result<()> {
+/// Gives a file or directory its name, for good.
+///
+/// # Errors
+/// The system's.
+pub fn put_in_place(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    let parent = to.parent().filter(|path| !path.as_os_str().is_empty());
+    sync_dir(parent.unwrap_or(Path::new(".")))
+}
+
+/// Makes what was named in a directory durable.
+///
+/// # Errors
+/// The system's.
+pub fn sync_dir(path: &Path) -> std::io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 

@@ -129,7 +129,9 @@ impl Inner {
     /// what the blocks have before `indexed`.
     pub(super) fn rows(
         self: &Arc<Self>,
-        (from, indexed, start): (Place, Place, Place),
+        from: Place,
+        indexed: Place,
+        start: Place,
         hunts: &[KeptHunt],
         gone: &[HuntId],
     ) -> Rows {

@@ -217,7 +217,7 @@ impl Salvage {
         };
         let now = state.now();
         let recovery_start = kept.note(state.recovery_start(&now));
-        let indexed = kept.note(state.indexed());
+        let indexed = kept.note(state.indexed(&now));
         let blocks = kept.note(state.blocks()).unwrap_or_default();
         kept.fence = kept.note(state.fence(&now)).unwrap_or_default();
         let gone = kept.readable("ids of hunts that are gone", &now, &state.gone);

@@ -106,7 +106,7 @@ impl State {
 
     /// Refuses a form that this version does not read.
     pub(super) fn check_format(&self) -> Result<(), Damage> {
-        match self.fact(FORMAT_KEY)? {
+        match self.fact(&self.now(), FORMAT_KEY)? {
             None => Err(unreadable(FORMAT_AT)),
             Some(FORMAT) => Ok(()),
             Some(found) => Err(Damage {
@@ -124,7 +124,7 @@ impl State {
     /// One of a form that this version does not read, among others.
     pub(super) fn incarnation(&self) -> Result<u64, Damage> {
         self.check_format()?;
-        let incarnation = self.fact(INCARNATION_KEY)?;
+        let incarnation = self.fact(&self.now(), INCARNATION_KEY)?;
         incarnation.ok_or_else(|| unreadable("the journal's incarnation"))
     }
 
@@ -135,9 +135,7 @@ impl State {
 
     /// No record before this place is needed to recover any hunt.
     pub(super) fn recovery_start(&self, at: &Snapshot) -> Result<Place, Damage> {
-        let value = at.get(&self.facts, RECOVERY_START_KEY);
-        let value = value.map_err(storage(RECOVERY_START_KEY))?;
-        Ok(Place(value.map_or(0, |value| number(&value))))
+        Ok(Place(self.fact(at, RECOVERY_START_KEY)?.unwrap_or(0)))
     }
 
     pub(super) fn put_recovery_start(&self, place: Place) -> fjall::Result<()> {
@@ -145,8 +143,8 @@ impl State {
     }
 
     /// Every record before this place was durable: records that end before it are not all there.
-    pub(super) fn durable(&self) -> Result<Place, Damage> {
-        Ok(Place(self.fact(DURABLE_KEY)?.unwrap_or(0)))
+    pub(super) fn durable(&self, at: &Snapshot) -> Result<Place, Damage> {
+        Ok(Place(self.fact(at, DURABLE_KEY)?.unwrap_or(0)))
     }
 
     pub(super) fn put_durable(&self, place: Place) -> fjall::Result<()> {
@@ -154,12 +152,12 @@ impl State {
     }
 
     /// Every record before this place is in a block, or dropped.
-    pub(super) fn indexed(&self) -> Result<Place, Damage> {
-        Ok(Place(self.fact(INDEXED_KEY)?.unwrap_or(0)))
+    pub(super) fn indexed(&self, at: &Snapshot) -> Result<Place, Damage> {
+        Ok(Place(self.fact(at, INDEXED_KEY)?.unwrap_or(0)))
     }
 
-    fn fact(&self, name: &str) -> Result<Option<u64>, Damage> {
-        let value = self.facts.get(name).map_err(storage(name))?;
+    fn fact(&self, at: &Snapshot, name: &str) -> Result<Option<u64>, Damage> {
+        let value = at.get(&self.facts, name).map_err(storage(name))?;
         Ok(value.map(|value| number(&value)))
     }
 
