@@ -22,7 +22,7 @@
 //! 4. State changes in one place, `apply`, before any await: a cancelled call loses its answer at most. `tests/kept.rs`
 //! 5. An engine applies only what it owns, at the epoch it owns it. `tests/hunts.rs`
 //! 6. Answered means kept: an answer waits for its record, and room is reserved before `apply`. `tests/kept.rs`,
-//!    through kill -9 `tests/restart.rs`, through power cuts `tests/power_cut.rs`
+//!    through kill -9 `tests/restart.rs`, power cuts `tests/power_cut.rs`, full and failing disks `tests/disk.rs`
 //! 7. One applied effect a request, also after a restart. `tests/rules/vectors.rs`, `tests/restart.rs`
 //! 8. Deterministic: the same records give the same bytes. `tests/purity.rs`, `tests/replay.rs`
 //! 10. Everything has a bound, and the answer at it names limit and value. `tests/limits.rs`, `tests/commands.rs`
