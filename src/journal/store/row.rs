@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The form that is written, and the only one that is read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Version, checksum, number of records, Unix milliseconds.
 const HEAD_BYTES: usize = 1 + 4 + 4 + 8;
@@ -27,6 +27,13 @@ const FULL_BYTES: usize = 64 * 1024;
 
 /// What is set in a record's first byte if it is a `Move`.
 const IS_MOVE: u8 = 1;
+
+/// What is set there if the record names its hunt first, as every `Record` of the schema does: the row then does
+/// not, for twice is four bytes a record on disk.
+const NAMES_ITSELF: u8 = 2;
+
+/// The tag of a protobuf message's first field, if that is a string.
+const FIRST_STRING: u8 = 0x0A;
 
 /// A row that is being written.
 pub(super) struct Building {
@@ -61,10 +68,14 @@ impl Building {
     }
 
     pub(super) fn push(&mut self, entry: &Entry) {
-        self.bytes.put_u8(u8::from(entry.is_move) * IS_MOVE);
         let hunt = entry.hunt.as_str().as_bytes();
-        encode_varint(hunt.len() as u64, &mut self.bytes);
-        self.bytes.put_slice(hunt);
+        let names_itself = first_string(&entry.record) == Some(hunt);
+        self.bytes
+            .put_u8(u8::from(entry.is_move) * IS_MOVE | u8::from(names_itself) * NAMES_ITSELF);
+        if !names_itself {
+            encode_varint(hunt.len() as u64, &mut self.bytes);
+            self.bytes.put_slice(hunt);
+        }
         encode_varint(entry.sequence, &mut self.bytes);
         encode_varint(entry.record.len() as u64, &mut self.bytes);
         self.bytes.put_slice(&entry.record);
@@ -177,12 +188,16 @@ impl Row {
 
 fn entry(rest: &mut Bytes) -> Option<Entry> {
     let head = rest.try_get_u8().ok()?;
-    let hunt = sized(rest)?;
-    let hunt = HuntId::parse(std::str::from_utf8(&hunt).ok()?).ok()?;
+    let named = if head & NAMES_ITSELF == 0 {
+        Some(sized(rest)?)
+    } else {
+        None
+    };
     let sequence = decode_varint(rest).ok()?;
     let record = sized(rest)?;
+    let hunt = named.as_deref().or_else(|| first_string(&record))?;
     Some(Entry {
-        hunt,
+        hunt: HuntId::parse(std::str::from_utf8(hunt).ok()?).ok()?,
         sequence,
         is_move: head & IS_MOVE != 0,
         record,
@@ -192,6 +207,14 @@ fn entry(rest: &mut Bytes) -> Option<Entry> {
 fn sized(rest: &mut Bytes) -> Option<Bytes> {
     let len = usize::try_from(decode_varint(rest).ok()?).ok()?;
     (len <= rest.len()).then(|| rest.split_to(len))
+}
+
+/// The first field of an encoded message, if it is a string of at most 127 bytes: no hunt's id is longer.
+fn first_string(record: &[u8]) -> Option<&[u8]> {
+    match record {
+        [FIRST_STRING, len @ 0..=0x7F, rest @ ..] => rest.get(..usize::from(*len)),
+        _ => None,
+    }
 }
 
 fn damaged(at: impl Into<String>, what: impl Into<String>) -> Damage {
@@ -205,15 +228,23 @@ fn damaged(at: impl Into<String>, what: impl Into<String>) -> Damage {
 mod tests {
     use super::*;
 
+    /// Three records: the first names its hunt, the second another, the third is no message.
+    fn records() -> [Entry; 3] {
+        let record = [&b"\x0a\x01h"[..], b"\x0a\x01i", b"\x0a\x7f"];
+        [1, 2, 3].map(|sequence| Entry {
+            hunt: HuntId::parse("h").expect("an id"),
+            sequence,
+            is_move: sequence == 2,
+            record: [record[sequence as usize - 1], &[sequence as u8; 40]]
+                .concat()
+                .into(),
+        })
+    }
+
     fn row() -> ([u8; 8], Vec<u8>) {
         let mut row = Building::new(Place(7));
-        for sequence in 1..=3 {
-            row.push(&Entry {
-                hunt: HuntId::parse("h").expect("an id"),
-                sequence,
-                is_move: sequence == 2,
-                record: vec![sequence as u8; 40].into(),
-            });
+        for entry in &records() {
+            row.push(entry);
         }
         row.finish()
     }
@@ -222,15 +253,15 @@ mod tests {
     fn a_row_gives_back_what_was_put_in() {
         let (key, value) = row();
         let row = Row::open(&key, value.into()).expect("a whole row");
-        let entries = row.entries().expect("records");
-        let told: Vec<_> = entries
-            .iter()
-            .map(|(place, entry)| (place.0, entry.sequence, entry.is_move, entry.record.len()))
-            .collect();
-        assert_eq!(
-            told,
-            [(7, 1, false, 40), (8, 2, true, 40), (9, 3, false, 40)]
-        );
+        let told = row.entries().expect("records");
+        for ((place, got), (nth, put)) in told.iter().zip((7..).zip(records())) {
+            assert_eq!(place.0, nth);
+            assert_eq!(got.hunt.as_str(), put.hunt.as_str());
+            assert_eq!(got.sequence, put.sequence);
+            assert_eq!(got.is_move, put.is_move);
+            assert_eq!(got.record, put.record);
+        }
+        assert_eq!(told.len(), 3);
     }
 
     #[test]
