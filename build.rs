@@ -7,6 +7,15 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 const SCHEMA: &str = "proto/treasurehunt/playerstate/v1/player_state.proto";
+const PACKAGE: &str = ".treasurehunt.playerstate.v1";
+
+/// Messages that the commands' way reads and writes by itself (`src/wire/sent.rs`).
+const ENCODED: [&str; 4] = [
+    "ApplyRequest",
+    "ApplyResponse",
+    "ApplyBatchRequest",
+    "ApplyBatchResponse",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -14,8 +23,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let descriptors = protox::compile([SCHEMA], ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .build_client(true)
+    tonic_prost_build::configure().compile_fds(descriptors.clone())?;
+
+    // The servers once more, over the messages of the first and a codec of ours.
+    let server = out.join("server");
+    fs::create_dir_all(&server)?;
+    let ours = tonic_prost_build::configure()
+        .out_dir(server)
+        .build_client(false)
+        .codec_path("crate::rpc::codec::Codec")
+        .extern_path(PACKAGE, "crate::pb");
+    ENCODED
+        .iter()
+        .fold(ours, |ours, message| {
+            ours.extern_path(format!("{PACKAGE}.{message}"), "crate::wire::Encoded")
+        })
         .compile_fds(descriptors)?;
 
     let hash = Sha256::digest(fs::read(SCHEMA)?);

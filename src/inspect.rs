@@ -223,7 +223,10 @@ fn check_record(place: Place, entry: &Entry) -> Result<Record, Damage> {
     };
     let record = Record::decode(entry.record.clone()).map_err(|err| damage(err.to_string()))?;
     let is_move = match &record.change {
-        Some(Change::Applied(applied)) => applied.command.as_ref().is_some_and(wire::is_move),
+        Some(Change::Applied(applied)) => applied
+            .command
+            .as_ref()
+            .is_some_and(|command| wire::raw_command(command).is_move()),
         Some(Change::Created(_) | Change::Ended(_) | Change::OwnerChanged(_)) | None => false,
     };
     let told = (entry.hunt.as_str(), entry.sequence, entry.is_move);

@@ -20,14 +20,17 @@ use crate::{
     exit::Exit,
     inspect,
     journal::{self, Journal as _, Ring, RingBounds, Store, StoreSettings, blocking},
-    pb::{
-        self, event_feed_service_server::EventFeedServiceServer,
-        ownership_service_server::OwnershipServiceServer,
-        player_state_service_server::PlayerStateServiceServer,
-    },
+    pb,
     readiness::{Readiness, State},
     reload::Reload,
-    rpc::Services,
+    rpc::{
+        Services,
+        server::{
+            event_feed_service_server::EventFeedServiceServer,
+            ownership_service_server::OwnershipServiceServer,
+            player_state_service_server::PlayerStateServiceServer,
+        },
+    },
     shard::{Checkpoints, Identity, Limits, Progress, Recovered, Rulesets, Shard},
     telemetry::{Metrics, Telemetry},
 };

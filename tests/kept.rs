@@ -8,17 +8,16 @@ use std::{
     time::Duration,
 };
 
-use common::journal::{Recording, call};
+use common::journal::{self, Recording, call};
 use futures_util::FutureExt as _;
 use player_state::{
     config::Claim,
     journal::{Journal as _, Place},
     pb::{
-        ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest,
-        GetHuntRequest, HuntSettings, Join, Outcome, Refusal, Verdict, command::Action,
-        player_state_service_server::PlayerStateService as _, refusal::Reason,
+        Command, CreateHuntRequest, EndHuntRequest, GetHuntRequest, HuntSettings, Join, Outcome,
+        Refusal, Verdict, command::Action, refusal::Reason,
     },
-    rpc::Services,
+    rpc::{Services, server::player_state_service_server::PlayerStateService as _},
     shard::Rulesets,
 };
 use tonic::Code;
@@ -62,13 +61,8 @@ fn join(player_id: u64) -> Command {
 }
 
 async fn apply(services: &Services, player_id: u64, within: Duration) -> Outcome {
-    let command = Some(join(player_id));
-    let answer = services.apply(call(ApplyRequest { command }, within)).await;
-    answer
-        .expect("an answer")
-        .into_inner()
-        .outcome
-        .expect("an outcome")
+    let outcome = journal::apply(services, join(player_id), within).await;
+    outcome.expect("an answer")
 }
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -88,8 +82,7 @@ async fn an_answer_leaves_when_its_record_is_durable_and_not_before() {
 #[tokio::test]
 async fn a_call_cancelled_at_its_wait_loses_its_answer_and_nothing_else() {
     let (services, journal) = held_back().await;
-    let command = Some(join(1));
-    let begun = services.apply(call(ApplyRequest { command }, LONG));
+    let begun = apply(&services, 1, LONG);
     assert!(
         begun.now_or_never().is_none(),
         "it waits, and is dropped there"
@@ -149,10 +142,8 @@ async fn what_cannot_be_written_down_is_refused_before_it_is_applied() {
     assert_eq!(refusal.reason(), Reason::Overloaded);
     assert!(refusal.detail.contains("reserve"), "{refusal:?}");
     let commands = vec![join(1), join(2)];
-    let batch = services
-        .apply_batch(call(ApplyBatchRequest { commands }, LONG))
-        .await;
-    let outcomes = batch.expect("an answer").into_inner().outcomes;
+    let batch = journal::apply_batch(&services, commands, LONG).await;
+    let outcomes = batch.expect("an answer");
     assert!(
         outcomes
             .iter()

@@ -14,9 +14,9 @@ use player_state::{
     config::Claim,
     pb::{
         self, ActivateRequest, Fence, HuntStatus, ListHuntsRequest, ProbeRequest, Verdict,
-        hunt_status::State, ownership_service_server::OwnershipService as _, record::Change,
-        refusal::Reason,
+        hunt_status::State, record::Change, refusal::Reason,
     },
+    rpc::server::ownership_service_server::OwnershipService as _,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;

@@ -19,9 +19,11 @@ use player_state::{
     journal::{Damage, Entry, Journal as _, KeptHunt, Place},
     pb::{
         EndHuntRequest, GetPlayerRequest, GetRecordRequest, HuntSettings, HuntSnapshot, HuntStatus,
-        Outcome, Record, Rejection, Verdict, event_feed_service_server::EventFeedService as _,
-        hunt_status::State, player_state_service_server::PlayerStateService as _, record::Change,
-        refusal::Reason,
+        Outcome, Record, Rejection, Verdict, hunt_status::State, record::Change, refusal::Reason,
+    },
+    rpc::server::{
+        event_feed_service_server::EventFeedService as _,
+        player_state_service_server::PlayerStateService as _,
     },
     shard::Rulesets,
     wire,

@@ -18,9 +18,9 @@ use player_state::{
     config::Claim,
     engine::{Hunt, HuntId},
     journal::{Journal as _, KeptHunt},
-    pb::{HuntSettings, Verdict},
+    pb::HuntSettings,
     shard::{CallTime, Progress, Rulesets, Shard},
-    wire,
+    wire::{self, Commands},
 };
 use prost::Message as _;
 
@@ -68,9 +68,10 @@ fn played(hunts: u64, players: u64, records: u64) -> Arc<Recording> {
 fn apply(shard: &Shard, command: player_state::pb::Command) {
     let arrived = Instant::now();
     let deadline = arrived + Duration::from_secs(20);
-    let outcome = shard.apply(CallTime { arrived, deadline }, command);
-    let outcome = outcome.expect("no panic");
-    assert_eq!(outcome.verdict(), Verdict::Applied, "{outcome:?}");
+    let before = shard.journal().end();
+    let commands = Commands::Copied(vec![command]);
+    let _answers = shard.apply(CallTime { arrived, deadline }, &commands);
+    assert_eq!(shard.journal().end(), before.next(), "it is applied");
 }
 
 #[test]

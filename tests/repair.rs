@@ -14,7 +14,7 @@ use common::{
     engine::LONG,
     files::{copy_dir, files, trim_write_ahead},
     game::{join, leave, settings},
-    journal::call,
+    journal::{self, call},
     run,
 };
 use player_state::{
@@ -24,11 +24,8 @@ use player_state::{
         repair::{Repair, Repaired, repair},
     },
     journal::{Durability, Journal as _, KeptHunt, Store, StoreSettings},
-    pb::{
-        ApplyBatchRequest, ApplyRequest, Command, CreateHuntRequest, EndHuntRequest, HuntSettings,
-        player_state_service_server::PlayerStateService as _,
-    },
-    rpc::Services,
+    pb::{Command, CreateHuntRequest, EndHuntRequest, HuntSettings},
+    rpc::{Services, server::player_state_service_server::PlayerStateService as _},
     shard::{Limits, Progress, Rulesets, Shard},
     telemetry::Metrics,
     wire,
@@ -103,9 +100,8 @@ impl Engine {
     }
 
     async fn apply(&mut self, command: Command) {
-        let command = Some(command);
-        let applied = self.services.apply(call(ApplyRequest { command }, LONG));
-        applied.await.expect("an answer");
+        let applied = journal::apply(&self.services, command, LONG).await;
+        applied.expect("an answer");
         self.note();
     }
 
@@ -300,10 +296,7 @@ async fn a_damaged_table(dir: &Path, damage: fn(&mut [u8]), snapped: bool) -> BT
             0 => leave("long", player, request),
             _ => join("long", player, request),
         });
-        let request = ApplyBatchRequest {
-            commands: commands.collect(),
-        };
-        let applied = engine.services.apply_batch(call(request, LONG)).await;
+        let applied = journal::apply_batch(&engine.services, commands.collect(), LONG).await;
         applied.expect("an answer");
     }
     engine.play("short", 100..110).await;

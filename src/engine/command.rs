@@ -124,6 +124,12 @@ pub enum RawAction<'a> {
 }
 
 impl<'a> RawCommand<'a> {
+    /// Whether a reader that skips moves leaves the command's record out.
+    #[must_use]
+    pub fn is_move(&self) -> bool {
+        matches!(self.action, Some(RawAction::Move { .. }))
+    }
+
     /// Checks the form, and names the first field that is malformed, in the order of docs/rules.md.
     pub fn check(self) -> Result<Command<'a>, Field> {
         if !HuntId::is_valid(self.hunt_id) {

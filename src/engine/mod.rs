@@ -55,7 +55,7 @@
 //!
 //! `command`, `outcome`, `settings`, `ruleset/`, `clock`: what comes in and goes out. `hunt` (the order of the
 //! checks, sequences, the end), `actions`, `resolve` (power-ups), over `world` = `map` + `players` + `random`;
-//! `player` is the 64-byte record. `canonical` (the bytes that are hashed), `snapshot`, `view`: a hunt as seen
+//! `player` is the 64-byte record. `fields` (protobuf, written), `canonical` (the bytes that are hashed), `snapshot`, `view`: a hunt as seen
 //! from outside. `directory/`: all hunts, one lock each.
 
 mod actions;
@@ -63,6 +63,7 @@ mod canonical;
 mod clock;
 mod command;
 mod directory;
+mod fields;
 mod hunt;
 mod map;
 mod outcome;
@@ -76,6 +77,7 @@ mod snapshot;
 mod view;
 mod world;
 
+pub(crate) use self::fields::Fields;
 pub use self::{
     clock::{Now, WALL_JUMP_MS, WallWatch},
     command::{

@@ -3,6 +3,7 @@
 //! Never decides a rule of the game, never calls anybody, and keeps nothing between calls.
 
 mod call;
+pub mod codec;
 mod commands;
 mod errors;
 mod feed;
@@ -10,25 +11,38 @@ mod fields;
 mod hunts;
 mod ownership;
 
+/// The servers of the schema's services, generated, over [`codec`].
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+pub mod server {
+    include!(concat!(
+        env!("OUT_DIR"),
+        "/server/treasurehunt.playerstate.v1.rs"
+    ));
+}
+
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use self::errors::Failure;
-use crate::{
-    pb::{
-        ActivateRequest, ActivateResponse, ApplyBatchRequest, ApplyBatchResponse, ApplyRequest,
-        ApplyResponse, CreateHuntRequest, CreateHuntResponse, DiscardRequest, DiscardResponse,
-        EndHuntRequest, EndHuntResponse, FollowRequest, FollowResponse, GetHuntRequest,
-        GetHuntResponse, GetPlayerRequest, GetPlayerResponse, GetRecordRequest, GetRecordResponse,
-        GetSnapshotRequest, GetSnapshotResponse, HelloRequest, HelloResponse, ListHuntsRequest,
-        ListHuntsResponse, OfferRequest, OfferResponse, ProbeRequest, ProbeResponse,
-        ReadRecordsRequest, ReadRecordsResponse, ReopenRequest, ReopenResponse, RetireRequest,
-        RetireResponse, SealRequest, SealResponse, StageRequest, StageResponse,
+use self::{
+    errors::Failure,
+    server::{
         event_feed_service_server::EventFeedService, ownership_service_server::OwnershipService,
         player_state_service_server::PlayerStateService,
     },
+};
+use crate::{
+    pb::{
+        ActivateRequest, ActivateResponse, CreateHuntRequest, CreateHuntResponse, DiscardRequest,
+        DiscardResponse, EndHuntRequest, EndHuntResponse, FollowRequest, FollowResponse,
+        GetHuntRequest, GetHuntResponse, GetPlayerRequest, GetPlayerResponse, GetRecordRequest,
+        GetRecordResponse, GetSnapshotRequest, GetSnapshotResponse, HelloRequest, HelloResponse,
+        ListHuntsRequest, ListHuntsResponse, OfferRequest, OfferResponse, ProbeRequest,
+        ProbeResponse, ReadRecordsRequest, ReadRecordsResponse, ReopenRequest, ReopenResponse,
+        RetireRequest, RetireResponse, SealRequest, SealResponse, StageRequest, StageResponse,
+    },
     shard::Shard,
+    wire::Encoded,
 };
 
 /// The services over one shard. Cloning shares it.
@@ -77,17 +91,11 @@ impl PlayerStateService for Services {
         ))
     }
 
-    async fn apply(
-        &self,
-        request: Request<ApplyRequest>,
-    ) -> Result<Response<ApplyResponse>, Status> {
+    async fn apply(&self, request: Request<Encoded>) -> Result<Response<Encoded>, Status> {
         Ok(Response::new(commands::apply(&self.shard, request).await?))
     }
 
-    async fn apply_batch(
-        &self,
-        request: Request<ApplyBatchRequest>,
-    ) -> Result<Response<ApplyBatchResponse>, Status> {
+    async fn apply_batch(&self, request: Request<Encoded>) -> Result<Response<Encoded>, Status> {
         Ok(Response::new(
             commands::apply_batch(&self.shard, request).await?,
         ))

@@ -3,15 +3,26 @@
 //! Synchronous from end to end. A call that is cancelled is cancelled before it or after it, and so
 //! loses its answer at most.
 
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 
-use super::{CallTime, Panicked, Shard};
-use crate::{
-    engine::{self, Ended, HuntGuard, NotServed, Verdict},
-    journal::{APPLIED_BYTES_MAX, NoRoom, Room},
-    pb,
-    wire::{self, Refused},
+use prost::{
+    Message as _,
+    bytes::{Bytes, BytesMut},
 };
+
+use super::{CallTime, Panicked, Shard, tally::Tally};
+use crate::{
+    engine::{self, Ended, Fields, HuntGuard, NotServed, Verdict},
+    journal::{APPLIED_BYTES_MAX, Entry, NoRoom, Room},
+    pb,
+    wire::{self, AppliedRecord, Commands, Encoded, Refused, Sent},
+};
+
+/// What an outcome takes in an answer, as a rule: more only costs a longer list.
+const OUTCOME_BYTES: usize = 48;
+
+/// Records are cut from pieces of memory of so many bytes.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Why a command went no further. Nothing of it was journaled.
 enum Stop {
@@ -20,67 +31,93 @@ enum Stop {
     Panicked,
 }
 
+/// What the commands of a call came to.
+#[must_use = "answers leave when what they tell is kept: settle them"]
+pub struct Answers {
+    /// A message that has the outcomes in its field 1: the answer to a batch, and of one outcome that to one command.
+    bytes: Vec<u8>,
+    tally: Tally,
+}
+
+/// What a thread uses again for every command, so that none of them allocates.
+#[derive(Default)]
+struct Work {
+    outcome: engine::Outcome,
+    /// The command, the outcome and the record, encoded.
+    command: Vec<u8>,
+    answer: Vec<u8>,
+    record: Vec<u8>,
+    piece: BytesMut,
+}
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
 impl Shard {
-    /// Takes one command to its outcome.
-    pub fn apply(&self, time: CallTime, command: pb::Command) -> Result<pb::Outcome, Panicked> {
-        self.apply_with(time, command, &mut engine::Outcome::default())
+    /// Takes the command of a call to its outcome.
+    pub fn apply(&self, time: CallTime, commands: &Commands<'_>) -> Result<Answers, Panicked> {
+        let mut answers = Answers::with_room(commands.len());
+        WORK.with_borrow_mut(|work| {
+            let mut all = commands.iter();
+            all.try_for_each(|sent| self.apply_with(time, &sent, work, &mut answers))
+        })?;
+        Ok(answers)
     }
 
     /// Takes commands to their outcomes, in order. When the outcomes fill an answer, the rest is
     /// refused unapplied.
-    pub fn apply_all(&self, time: CallTime, commands: Vec<pb::Command>) -> Vec<pb::Outcome> {
-        let mut scratch = engine::Outcome::default();
-        let mut outcomes = Vec::with_capacity(commands.len());
-        let mut bytes = 0;
-        for command in commands {
-            let request_id = command.request_id;
-            let outcome = if bytes >= self.limits.batch_outcome_bytes_max {
-                self.batch_full(request_id)
-            } else {
-                self.apply_with(time, command, &mut scratch)
-                    .unwrap_or_else(|Panicked| quarantined(request_id))
-            };
-            bytes += framed_bytes(&outcome);
-            outcomes.push(outcome);
-        }
-        outcomes
+    pub fn apply_all(&self, time: CallTime, commands: &Commands<'_>) -> Answers {
+        let mut answers = Answers::with_room(commands.len());
+        let outcome_bytes_max = self.limits.batch_outcome_bytes_max;
+        WORK.with_borrow_mut(|work| {
+            for sent in commands.iter() {
+                let request_id = sent.command.request_id;
+                if answers.bytes.len() >= outcome_bytes_max {
+                    answers.refuse(request_id, &Refused::BatchFull { outcome_bytes_max });
+                } else if self.apply_with(time, &sent, work, &mut answers).is_err() {
+                    let quarantined = Refused::Engine(engine::Refusal::Quarantined);
+                    answers.refuse(request_id, &quarantined);
+                }
+            }
+        });
+        answers
     }
 
-    /// Waits until what the outcomes tell is kept; where that is not known in time, they say so
+    /// Waits until what the answers tell is kept; where that is not known in time, they say so
     /// instead. Then counts them.
-    pub async fn settle(&self, time: CallTime, outcomes: &mut [pb::Outcome]) {
+    pub async fn settle(&self, time: CallTime, mut answers: Answers) -> Encoded {
         if !self.kept(time.wait_until()).await {
-            outcomes.iter_mut().for_each(not_kept);
+            answers.doubt();
         }
-        self.counters.add(outcomes);
+        self.counters.add(&answers.tally);
+        Encoded(answers.bytes.into())
     }
 
     fn apply_with(
         &self,
         time: CallTime,
-        command: pb::Command,
-        scratch: &mut engine::Outcome,
-    ) -> Result<pb::Outcome, Panicked> {
-        let request_id = command.request_id;
-        match self.try_apply(time, command, scratch) {
-            Ok(outcome) => Ok(outcome),
-            Err(Stop::Refused(why)) => Ok(wire::refused(request_id, &why)),
-            Err(Stop::Expired) => Ok(wire::bare_outcome(request_id, pb::Verdict::Expired)),
-            Err(Stop::Panicked) => Err(Panicked),
+        sent: &Sent<'_>,
+        work: &mut Work,
+        answers: &mut Answers,
+    ) -> Result<(), Panicked> {
+        let request_id = sent.command.request_id;
+        match self.try_apply(time, sent, work) {
+            Ok(()) => answers.push(&work.answer, verdict(work.outcome.verdict)),
+            Err(Stop::Refused(why)) => answers.refuse(request_id, &why),
+            Err(Stop::Expired) => {
+                answers.put(&wire::bare_outcome(request_id, pb::Verdict::Expired));
+            }
+            Err(Stop::Panicked) => return Err(Panicked),
         }
+        Ok(())
     }
 
-    fn try_apply(
-        &self,
-        time: CallTime,
-        command: pb::Command,
-        scratch: &mut engine::Outcome,
-    ) -> Result<pb::Outcome, Stop> {
-        let checked = wire::raw_command(&command)
-            .check()
-            .map_err(engine::Refusal::Invalid)?;
+    /// Leaves the outcome in `work`.
+    fn try_apply(&self, time: CallTime, sent: &Sent<'_>, work: &mut Work) -> Result<(), Stop> {
+        let checked = sent.command.check().map_err(engine::Refusal::Invalid)?;
         let instant = Instant::now();
-        if time.is_over(instant, command.budget_ms) {
+        if time.is_over(instant, sent.budget_ms) {
             return Err(Stop::Expired);
         }
         let now = self.clock.at(instant);
@@ -88,15 +125,20 @@ impl Shard {
         let found = found.ok_or(engine::Refusal::UnknownHunt)?;
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
         let hunt = found.lock()?;
+        let outcome = &mut work.outcome;
         let (hunt, (ended, digest)) = self.guarded(hunt, |hunt| {
-            let ended = hunt.apply(now, &checked, scratch);
+            let ended = hunt.apply(now, &checked, outcome);
             // A panic here leaves a change that no record tells of.
             fail::fail_point!("apply");
-            (ended, applied_digest(hunt, scratch))
+            (ended, applied_digest(hunt, outcome))
         })?;
-        let outcome = wire::outcome(command.request_id, scratch);
-        self.journal_command(room, &hunt, ended.as_ref(), digest, command, &outcome);
-        Ok(outcome)
+        if let Verdict::Refused(why) = work.outcome.verdict {
+            return Err(why.into());
+        }
+        work.answer.clear();
+        wire::put_outcome(&mut work.answer, sent.command.request_id, &work.outcome);
+        self.journal_command(room, &hunt, ended.as_ref(), digest, sent, work);
+        Ok(())
     }
 
     /// Writes down what a command changed: itself, or that it came after the hunt's time, or nothing.
@@ -106,22 +148,86 @@ impl Shard {
         hunt: &HuntGuard<'_>,
         ended: Option<&Ended>,
         digest: u64,
-        command: pb::Command,
-        outcome: &pb::Outcome,
+        sent: &Sent<'_>,
+        work: &mut Work,
     ) {
         if let Some(ended) = ended {
             self.append_end(room, hunt, ended);
-        } else if outcome.verdict() == pb::Verdict::Applied {
-            let is_move = wire::is_move(&command);
-            let at_ms = hunt.last_at_ms();
-            let record = wire::applied_record(command, outcome.clone(), at_ms, digest);
-            self.append(room, hunt, &record, is_move);
+        } else if let Verdict::Applied { epoch, sequence } = work.outcome.verdict {
+            work.command.clear();
+            wire::put_command(&mut work.command, &sent.command);
+            let record = AppliedRecord {
+                hunt_id: hunt.id().as_str(),
+                epoch,
+                sequence,
+                at_ms: hunt.last_at_ms(),
+                command: &work.command,
+                outcome: &work.answer,
+                digest,
+            };
+            work.record.clear();
+            record.put(&mut work.record);
+            let entry = Entry {
+                hunt: hunt.id().clone(),
+                sequence,
+                is_move: sent.command.is_move(),
+                record: cut(&mut work.piece, &work.record),
+            };
+            self.journal.append(room, entry);
+        }
+    }
+}
+
+/// A copy of `bytes` at the end of a piece of memory, of which there is a new one when it is full.
+fn cut(piece: &mut BytesMut, bytes: &[u8]) -> Bytes {
+    if piece.capacity() < bytes.len() {
+        piece.reserve(PIECE_BYTES.max(bytes.len()));
+    }
+    piece.extend_from_slice(bytes);
+    piece.split().freeze()
+}
+
+impl Answers {
+    fn with_room(outcomes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(outcomes * OUTCOME_BYTES),
+            tally: Tally::default(),
         }
     }
 
-    fn batch_full(&self, request_id: u64) -> pb::Outcome {
-        let outcome_bytes_max = self.limits.batch_outcome_bytes_max;
-        wire::refused(request_id, &Refused::BatchFull { outcome_bytes_max })
+    fn push(&mut self, outcome: &[u8], verdict: pb::Verdict) {
+        Fields::of(&mut self.bytes).message(1, outcome);
+        self.tally.count(verdict);
+    }
+
+    fn refuse(&mut self, request_id: u64, why: &Refused) {
+        self.put(&wire::refused(request_id, why));
+    }
+
+    fn put(&mut self, outcome: &pb::Outcome) {
+        Fields::of(&mut self.bytes).message(1, &outcome.encode_to_vec());
+        self.tally.count_outcome(outcome);
+    }
+
+    /// Says of each outcome that it is not known to be kept.
+    fn doubt(&mut self) {
+        // It decodes: it was written here.
+        let told = pb::ApplyBatchResponse::decode(&*self.bytes).unwrap_or_default();
+        *self = Self::with_room(told.outcomes.len());
+        for mut outcome in told.outcomes {
+            not_kept(&mut outcome);
+            self.put(&outcome);
+        }
+    }
+}
+
+fn verdict(verdict: Verdict) -> pb::Verdict {
+    match verdict {
+        Verdict::Applied { .. } => pb::Verdict::Applied,
+        Verdict::Duplicate { .. } => pb::Verdict::Duplicate,
+        Verdict::Rejected(_) => pb::Verdict::Rejected,
+        Verdict::Refused(_) => pb::Verdict::Refused,
+        Verdict::Expired => pb::Verdict::Expired,
     }
 }
 
@@ -133,10 +239,6 @@ fn applied_digest(hunt: &mut HuntGuard<'_>, outcome: &engine::Outcome) -> u64 {
         | Verdict::Refused(_)
         | Verdict::Expired => 0,
     }
-}
-
-fn quarantined(request_id: u64) -> pb::Outcome {
-    wire::refused(request_id, &Refused::Engine(engine::Refusal::Quarantined))
 }
 
 /// What is true of a command whose answer rests on something that may not be kept: one that was
@@ -151,12 +253,6 @@ fn not_kept(outcome: &mut pb::Outcome) {
         | pb::Verdict::Unknown => return,
     };
     *outcome = wire::bare_outcome(outcome.request_id, verdict);
-}
-
-/// What an outcome takes in an answer, with its tag and length.
-fn framed_bytes(outcome: &pb::Outcome) -> usize {
-    let bytes = prost::Message::encoded_len(outcome);
-    1 + prost::length_delimiter_len(bytes) + bytes
 }
 
 impl From<Refused> for Stop {

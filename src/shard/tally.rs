@@ -36,21 +36,33 @@ impl Counters {
         }
     }
 
-    /// Adds up the outcomes of one call.
-    pub(super) fn add(&self, outcomes: &[Outcome]) {
-        let mut verdicts = [0; VERDICTS];
-        let mut reasons = [0; REASONS];
-        for outcome in outcomes {
-            verdicts[outcome.verdict() as usize] += 1;
-            if let Some(refusal) = &outcome.refusal {
-                reasons[Refusal::reason(refusal) as usize] += 1;
-            }
-        }
-        for (counter, count) in self.verdicts.iter().zip(verdicts) {
+    /// Adds what one call came to.
+    pub(super) fn add(&self, tally: &Tally) {
+        for (counter, count) in self.verdicts.iter().zip(tally.verdicts) {
             add(counter, count);
         }
-        for (counter, count) in self.reasons.iter().zip(reasons) {
+        for (counter, count) in self.reasons.iter().zip(tally.reasons) {
             add(counter, count);
+        }
+    }
+}
+
+/// What the commands of one call came to, counted.
+#[derive(Default)]
+pub(super) struct Tally {
+    verdicts: [u64; VERDICTS],
+    reasons: [u64; REASONS],
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, verdict: Verdict) {
+        self.verdicts[verdict as usize] += 1;
+    }
+
+    pub(super) fn count_outcome(&mut self, outcome: &Outcome) {
+        self.count(outcome.verdict());
+        if let Some(refusal) = &outcome.refusal {
+            self.reasons[Refusal::reason(refusal) as usize] += 1;
         }
     }
 }

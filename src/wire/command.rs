@@ -34,9 +34,3 @@ fn raw_action(action: &Action) -> RawAction<'_> {
         },
     }
 }
-
-/// Whether a reader that skips moves leaves the command's record out.
-#[must_use]
-pub fn is_move(command: &Command) -> bool {
-    matches!(command.action, Some(Action::Move(_)))
-}

@@ -7,15 +7,17 @@ mod command;
 mod outcome;
 mod record;
 mod refusal;
+mod sent;
 mod settings;
 mod snapshot;
 mod views;
 
 pub use self::{
-    command::{is_move, raw_command},
+    command::raw_command,
     outcome::{bare_outcome, outcome},
     record::{applied_record, created_record, ended_record, owner_changed_record},
     refusal::{Refused, refused},
+    sent::{AppliedRecord, Commands, Encoded, Sent, put_command, put_outcome},
     settings::{hunt_settings, settings},
     snapshot::{hunt_snapshot, snapshot},
     views::{end_hunt_response, get_hunt_response, get_player_response, hunt_status, standings},

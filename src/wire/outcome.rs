@@ -74,7 +74,7 @@ pub(super) fn effect_kind(kind: engine::EffectKind) -> pb::EffectKind {
     }
 }
 
-fn rejection(why: engine::Rejection) -> pb::Rejection {
+pub(super) fn rejection(why: engine::Rejection) -> pb::Rejection {
     match why {
         engine::Rejection::HuntFull => pb::Rejection::HuntFull,
         engine::Rejection::HuntEnded => pb::Rejection::HuntEnded,
@@ -107,7 +107,7 @@ fn impact(impact: &engine::Impact) -> pb::Impact {
     }
 }
 
-fn impact_result(result: engine::ImpactResult) -> pb::impact::Result {
+pub(super) fn impact_result(result: engine::ImpactResult) -> pb::impact::Result {
     match result {
         engine::ImpactResult::Applied => pb::impact::Result::Applied,
         engine::ImpactResult::Blocked => pb::impact::Result::Blocked,

@@ -6,18 +6,23 @@ use player_state::{
     config::Claim,
     journal::{Damage, Recovery},
     pb::{
-        ActivateRequest, ApplyRequest, Command, CreateHuntRequest, CreateHuntResponse, Fence,
-        GetHuntRequest, GetHuntResponse, HelloRequest, HelloResponse, HuntSettings, HuntStatus,
-        ListHuntsRequest, Outcome, Record, Refusal, ownership_service_server::OwnershipService,
-        player_state_service_server::PlayerStateService,
+        ActivateRequest, Command, CreateHuntRequest, CreateHuntResponse, Fence, GetHuntRequest,
+        GetHuntResponse, HelloRequest, HelloResponse, HuntSettings, HuntStatus, ListHuntsRequest,
+        Outcome, Record, Refusal,
     },
-    rpc::Services,
+    rpc::{
+        Services,
+        server::{
+            ownership_service_server::OwnershipService as _,
+            player_state_service_server::PlayerStateService as _,
+        },
+    },
     shard::{Identity, Progress, Recovered, Rulesets, Shard},
 };
 use prost::Message as _;
 use tonic::Status;
 
-use super::journal::{Disk, Recording, call};
+use super::journal::{self, Disk, Recording, call};
 
 /// More than any call here takes.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -101,13 +106,8 @@ impl Engine {
     }
 
     pub async fn apply(&self, command: Command) -> Outcome {
-        let command = Some(command);
-        let answer = self
-            .services
-            .apply(call(ApplyRequest { command }, LONG))
-            .await;
-        let answer = answer.expect("an answer").into_inner();
-        answer.outcome.expect("an outcome")
+        let outcome = journal::apply(&self.services, command, LONG).await;
+        outcome.expect("an answer")
     }
 
     pub async fn hunt(&self, hunt_id: &str) -> Result<GetHuntResponse, Status> {

@@ -18,12 +18,15 @@ use player_state::{
         Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, Recovery, Ring,
         RingBounds, Room, Waiting,
     },
+    pb::{ApplyBatchRequest, ApplyBatchResponse, ApplyRequest, ApplyResponse, Command, Outcome},
+    rpc::{Services, server::player_state_service_server::PlayerStateService as _},
     shard::{CallTime, Limits, Rulesets, Shard},
     telemetry::Metrics,
+    wire::Encoded,
 };
-use prost::bytes::Bytes;
+use prost::{Message as _, bytes::Bytes};
 use tokio::sync::watch;
-use tonic::Request;
+use tonic::{Request, Status};
 
 /// A ring that can be recovered from. It makes nothing durable while it does not flow, and may have no room.
 pub struct Recording {
@@ -187,6 +190,31 @@ impl Journal for Recording {
 }
 
 /// A call as it comes out of the deadline layer.
+/// The answer to one command.
+pub async fn apply(
+    services: &Services,
+    command: Command,
+    within: Duration,
+) -> Result<Outcome, Status> {
+    let command = Some(command);
+    let request = Encoded(ApplyRequest { command }.encode_to_vec().into());
+    let answer = services.apply(call(request, within)).await?.into_inner();
+    let answer = ApplyResponse::decode(answer.0).expect("an answer");
+    Ok(answer.outcome.expect("an outcome"))
+}
+
+/// The answers to a batch of them.
+pub async fn apply_batch(
+    services: &Services,
+    commands: Vec<Command>,
+    within: Duration,
+) -> Result<Vec<Outcome>, Status> {
+    let request = Encoded(ApplyBatchRequest { commands }.encode_to_vec().into());
+    let answer = services.apply_batch(call(request, within)).await?;
+    let answer = ApplyBatchResponse::decode(answer.into_inner().0).expect("an answer");
+    Ok(answer.outcomes)
+}
+
 pub fn call<T>(message: T, within: Duration) -> Request<T> {
     let arrived = Instant::now();
     let deadline = arrived + within;

@@ -71,7 +71,7 @@ impl Building {
         let hunt = entry.hunt.as_str().as_bytes();
         let names_itself = first_string(&entry.record) == Some(hunt);
         self.bytes
-            .put_u8(u8::from(entry.is_move) * IS_MOVE | u8::from(names_itself) * NAMES_ITSELF);
+            .put_u8((u8::from(entry.is_move) * IS_MOVE) | (u8::from(names_itself) * NAMES_ITSELF));
         if !names_itself {
             encode_varint(hunt.len() as u64, &mut self.bytes);
             self.bytes.put_slice(hunt);

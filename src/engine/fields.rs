@@ -1,0 +1,91 @@
+//! Writes protobuf, in its canonical form: fields by number, defaults left out, numbers packed.
+//!
+//! Written by hand because the engine knows no protobuf library, and because a player is hashed, and a command
+//! recorded, on the hot path. Reasons: docs/decisions/canonical-bytes.md. It reads nothing.
+
+const VARINT: u8 = 0;
+const FIXED64: u8 = 1;
+const BYTES: u8 = 2;
+
+/// Writes the fields of one message, by ascending number, at the end of a buffer.
+pub(crate) struct Fields<'a>(&'a mut Vec<u8>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(bytes: &'a mut Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    fn tag(&mut self, field: u8, wire: u8) {
+        debug_assert!(field < 16, "a tag of one byte");
+        self.0.push(field << 3 | wire);
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    pub(crate) fn number(&mut self, field: u8, value: u64) {
+        if value != 0 {
+            self.tag(field, VARINT);
+            self.varint(value);
+        }
+    }
+
+    /// `int64`: a negative number takes ten bytes.
+    pub(crate) fn signed(&mut self, field: u8, value: i64) {
+        self.number(field, value as u64);
+    }
+
+    pub(crate) fn fixed64(&mut self, field: u8, value: u64) {
+        if value != 0 {
+            self.tag(field, FIXED64);
+            self.0.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    pub(crate) fn text(&mut self, field: u8, value: &str) {
+        if !value.is_empty() {
+            self.tag(field, BYTES);
+            self.varint(value.len() as u64);
+            self.0.extend_from_slice(value.as_bytes());
+        }
+    }
+
+    /// A message within this one that is encoded already, which is written even when it is empty.
+    pub(crate) fn message(&mut self, field: u8, encoded: &[u8]) {
+        self.head(field, encoded.len());
+        self.0.extend_from_slice(encoded);
+    }
+
+    /// The head of a message within this one of so many bytes, which are to follow.
+    pub(crate) fn head(&mut self, field: u8, len: usize) {
+        self.tag(field, BYTES);
+        self.varint(len as u64);
+    }
+
+    /// What [`message`](Self::message) takes for a message of so many bytes.
+    pub(crate) fn message_len(len: usize) -> usize {
+        let bits = usize::BITS - (len | 1).leading_zeros();
+        1 + bits.div_ceil(7) as usize + len
+    }
+
+    /// Numbers under 128, of a packed field that is being [`nested`](Self::nested).
+    pub(crate) fn packed(&mut self, numbers: impl Iterator<Item = u8>) {
+        self.0.extend(numbers);
+    }
+
+    /// A message within this one, of 127 bytes at most, which is written even when it is empty.
+    pub(crate) fn nested(&mut self, field: u8, write: impl FnOnce(&mut Fields<'_>)) {
+        self.tag(field, BYTES);
+        let length_at = self.0.len();
+        self.0.push(0);
+        write(self);
+        let length = self.0.len() - length_at - 1;
+        debug_assert!(length < 0x80, "a length of one byte");
+        self.0[length_at] = length as u8;
+    }
+}
