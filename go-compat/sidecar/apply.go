@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/protobuf/proto"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
@@ -140,7 +139,7 @@ func (c *Client) prepare(ctx context.Context, call *call, cmd *pb.Command) *pb.O
 	if field := playerstate.MalformedField(cmd); field != "" {
 		return c.refuse(call, field)
 	}
-	encoded, err := proto.MarshalOptions{}.MarshalAppend(call.encoded[:0], cmd)
+	encoded, err := appendCommand(call.encoded[:0], cmd)
 	if err != nil {
 		return c.refuse(call, err.Error())
 	}

@@ -94,12 +94,6 @@ func (b *batch) append(message []byte, now time.Time) []byte {
 	return message
 }
 
-// The fields' numbers in the schema.
-const (
-	commandsField protowire.Number = 1 // of ApplyBatchRequest
-	budgetField   protowire.Number = 5 // of Command
-)
-
 // budgetMs rounds up, and is never 0: that would mean the call's own deadline.
 func budgetMs(left time.Duration) uint32 {
 	return uint32(max((left+time.Millisecond-1)/time.Millisecond, 1))

@@ -181,13 +181,13 @@ func (l *lane) send(ctx context.Context) {
 	callCtx, span := startSpan(callCtx, l.tracer, l.batch.calls)
 	defer span.End()
 
-	var reply pb.ApplyBatchResponse
+	reply := outcomes{all: make([]*pb.Outcome, 0, len(l.batch.calls))}
 	var server peer.Peer
 	err := l.conn.Invoke(callCtx, pb.PlayerStateService_ApplyBatch_FullMethodName, &l.batch, &reply,
 		grpc.Peer(&server), grpc.ForceCodecV2(l.codec))
 	switch {
 	case err == nil:
-		l.batch.resolve(reply.GetOutcomes())
+		l.batch.resolve(reply.all)
 	case ctx.Err() != nil && server.Addr != nil:
 		l.batch.fail(playerstate.Unknown(codes.Unavailable, "the sidecar client was closed while the command was under way"))
 	default:
