@@ -1,9 +1,12 @@
 package account
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,11 +86,11 @@ func TestAProcessThatIsGoneIsAnError(t *testing.T) {
 }
 
 func TestWaitsAreTheSecondAndThirdNumber(t *testing.T) {
-	first, err := parseWaits("5000000 1000 2\n")
+	first, err := parseWaits([]byte("5000000 1000 2\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := parseWaits("9000000 9000 6\n")
+	second, err := parseWaits([]byte("9000000 9000 6\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func TestWaitsAreTheSecondAndThirdNumber(t *testing.T) {
 		t.Errorf("between them: %+v, mean %s", between, between.Mean())
 	}
 	for _, text := range []string{"", "1 2", "a b c"} {
-		if waits, err := parseWaits(text); err == nil {
+		if waits, err := parseWaits([]byte(text)); err == nil {
 			t.Errorf("%q is %v", text, waits)
 		}
 	}
@@ -109,5 +112,71 @@ func TestResidentIsInBytes(t *testing.T) {
 	}
 	if bytes, err := parseResident("x", "Pss: 7 kB\n"); err == nil {
 		t.Errorf("%d bytes", bytes)
+	}
+}
+
+// TestTheBoundOfWaitsIsAboveTheirTrueQuantile groups waits that are known, as samples
+// group them.
+func TestTheBoundOfWaitsIsAboveTheirTrueQuantile(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var waits []time.Duration
+	var all Sampled
+	for range 2000 {
+		var sample Waits
+		for range 1 + random.IntN(8) {
+			wait := time.Duration(random.ExpFloat64() * float64(20*time.Microsecond))
+			waits = append(waits, wait)
+			sample.Delay += wait
+			sample.Turns++
+		}
+		all = append(all, sample)
+	}
+	slices.Sort(waits)
+	for _, part := range []float64{0.5, 0.9, 0.99} {
+		truly, bound := waits[int(part*float64(len(waits)))], all.AtMost(part)
+		if bound < truly || bound > 3*truly {
+			t.Errorf("%v of the waits are below %s, and the bound is %s", part, truly, bound)
+		}
+	}
+	// One wait a sample: then the bound is the quantile.
+	each := Sampled{{10, 1}, {20, 1}, {30, 1}, {40, 1}}
+	if bound := each.AtMost(0.75); bound != 31 {
+		t.Errorf("three of four are at most 30, and the bound is %d", bound)
+	}
+	if bound := (Sampled{}).AtMost(0.99); bound != 0 {
+		t.Errorf("no wait is at most %s", bound)
+	}
+}
+
+func TestSamplesAddUpToWhatWasRead(t *testing.T) {
+	busy := exec.Command("sh", "-c", "while :; do :; done")
+	if err := busy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = busy.Process.Kill()
+		_ = busy.Wait()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	before, err := WaitsOf(busy.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := SampleWaits(ctx, busy.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := WaitsOf(busy.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum Waits
+	for _, waits := range all {
+		sum.Delay += waits.Delay
+		sum.Turns += waits.Turns
+	}
+	if most := after.Since(before); sum.Delay > most.Delay || sum.Turns > most.Turns {
+		t.Errorf("the samples are %+v in all, and there was %+v", sum, most)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -65,8 +66,27 @@ func RedisServer(args ...string) Server {
 	}}
 }
 
-// AnyCore is for servers that are not pinned.
+// GoTuning is the environment of every Go process that is compared, servers and loads:
+// the best of GOGC=100, 400 and off with GOMEMLIMIT (docs/benchmarks.md).
+var GoTuning = []string{"GOGC=400"}
+
+// AnyCore is for processes that are not pinned.
 const AnyCore = ""
+
+// Cores are where a server and its load run, each as a list for taskset(1).
+type Cores struct{ Server, Load string }
+
+// Apart has the server on the first half of the cores and the load on the second, so
+// that neither is in the other's way.
+func Apart() (Cores, error) {
+	cores := runtime.NumCPU()
+	if cores < 2 {
+		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", cores)
+	}
+	return Cores{Server: span(0, cores/2), Load: span(cores/2, cores)}, nil
+}
+
+func span(from, to int) string { return fmt.Sprintf("%d-%d", from, to-1) }
 
 // Serving is a server that takes commands.
 type Serving struct {

@@ -27,7 +27,7 @@ func Run(ctx context.Context, config Config, r *report.Report, log *slog.Logger)
 	if err := b.versions(); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
-	apart, err := pinned()
+	apart, err := arm.Apart()
 	if err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
@@ -38,8 +38,8 @@ func Run(ctx context.Context, config Config, r *report.Report, log *slog.Logger)
 		turns   []turn
 		figures []ratio
 	}{
-		{apart, turns, slices.Concat(everywhere, pinnedOnly)},
-		{unpinned, free, everywhere},
+		{part{"bridge", apart}, turns, slices.Concat(everywhere, pinnedOnly)},
+		{part{"bridge-unpinned", arm.Cores{}}, free, everywhere},
 	} {
 		all, err := b.compare(ctx, each.where, each.turns)
 		if err == nil {
@@ -134,13 +134,25 @@ func (b *bench) figures(where part, ratios []ratio, all results) error {
 		b.report.Figures = append(b.report.Figures, figure)
 	}
 	if own, measured := all[armNobody]; measured {
-		each := values(own, cpu)
-		b.report.Figures = append(b.report.Figures, report.Figure{
-			Name: where.prefix + "/load", What: "128 callers to a function that answers at once: the load's own part of every arm's client",
-			Value: report.Median(each), Min: slices.Min(each), Max: slices.Max(each), Unit: cpu.unit,
-		})
+		b.report.Figures = append(b.report.Figures, b.alone(where, all[armSidecar], own)...)
 	}
 	return nil
+}
+
+// alone are the figures of one arm each.
+func (b *bench) alone(where part, sidecar, nobody []loader.Result) []report.Figure {
+	objects := measure{"allocations", func(r loader.Result) float64 { return float64(r.Heap.AllocatedObjects) / float64(r.Answered()) }}
+	bytes := measure{"bytes", func(r loader.Result) float64 { return float64(r.Heap.AllocatedBytes) / float64(r.Answered()) }}
+	of := func(name, what string, results []loader.Result, m measure, goal report.Goal) report.Figure {
+		return report.Of(report.Figure{
+			Name: where.prefix + "/" + name, What: what, Unit: m.unit, Goal: goal, Errors: failed(results),
+		}, values(results, m)...)
+	}
+	return []report.Figure{
+		of("allocations", "what sidecar.Client allocates a command of 128 callers, in number", sidecar, objects, report.AtMost(2)),
+		of("allocated", "the same in bytes", sidecar, bytes, report.AtMost(256)),
+		of("load", "128 callers to a function that answers at once: the load's own part of every arm's client", nobody, cpu, report.Goal{}),
+	}
 }
 
 func values(all []loader.Result, m measure) (values []float64) {

@@ -2,9 +2,6 @@ package bridge
 
 import (
 	"context"
-	"fmt"
-	"runtime"
-	"strings"
 	"time"
 
 	"treasurehunt.example/go-compat/bench/arm"
@@ -32,10 +29,6 @@ const (
 	// redisCallers fill a pipeline of 64 on each connection.
 	redisCallers = 64 * loader.RedisConnections
 )
-
-// goTuning is the environment of every Go process of this suite, server and load: the
-// best of GOGC=100, 400 and off with GOMEMLIMIT (docs/benchmarks.md).
-var goTuning = []string{"GOGC=400"}
 
 // turn is an arm: a server, or none, and how it is played on.
 type turn struct {
@@ -68,7 +61,7 @@ const (
 func (c Config) turns() []turn {
 	memory := arm.SidecarServer(c.BinDir)
 	kept := arm.SidecarServer(c.BinDir).WithData()
-	engine := arm.LegacyServer(c.BinDir, goTuning...)
+	engine := arm.LegacyServer(c.BinDir, arm.GoTuning...)
 	echo, raw := arm.EchoServer(c.BinDir, "grpc"), arm.EchoServer(c.BinDir, "raw")
 	redis := arm.RedisServer("--appendonly", "no")
 
@@ -102,46 +95,28 @@ func (c Config) turns() []turn {
 func (c Config) job(client loader.Client) loader.Job {
 	return loader.Job{
 		Client: client, Seed: c.Seed, Hunts: hunts, Players: players, Treasures: crowd.Treasures,
-		Callers: callers, WarmUp: c.WarmUp, Length: c.Length,
+		Callers: callers,
 	}
 }
+
+func (c Config) turn() loader.Turn { return loader.Turn{WarmUp: c.WarmUp, Length: c.Length} }
 
 // part is where the processes of all arms run.
 type part struct {
-	prefix               string // of the figures' names
-	serverCores, ownCore string
+	prefix string // of the figures' names
+	cores  arm.Cores
 }
-
-// pinned has the server on the first half of the cores and the load on the second, so
-// that neither is in the other's way.
-func pinned() (part, error) {
-	cores := runtime.NumCPU()
-	if cores < 2 {
-		return part{}, fmt.Errorf("server and load are pinned apart, and this machine has %d core", cores)
-	}
-	return part{"bridge", span(0, cores/2), span(cores/2, cores)}, nil
-}
-
-func span(from, to int) string {
-	var all []string
-	for core := from; core < to; core++ {
-		all = append(all, fmt.Sprint(core))
-	}
-	return strings.Join(all, ",")
-}
-
-var unpinned = part{"bridge-unpinned", arm.AnyCore, arm.AnyCore}
 
 // play is one turn.
 func (c Config) play(ctx context.Context, t turn, where part) (loader.Result, error) {
 	if t.server == nil {
-		return loader.Run(ctx, t.job, where.ownCore, goTuning...)
+		return loader.Run(ctx, t.job, c.turn(), where.cores.Load, arm.GoTuning...)
 	}
 	var result loader.Result
-	err := t.server.With(ctx, c.Dir, t.name, where.serverCores, func(serving *arm.Serving) (err error) {
+	err := t.server.With(ctx, c.Dir, t.name, where.cores.Server, func(serving *arm.Serving) (err error) {
 		job := t.job
 		job.Socket, job.ServerPID = serving.Socket, serving.PID()
-		result, err = loader.Run(ctx, job, where.ownCore, goTuning...)
+		result, err = loader.Run(ctx, job, c.turn(), where.cores.Load, arm.GoTuning...)
 		return err
 	})
 	return result, err

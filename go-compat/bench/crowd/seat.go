@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+	"unsafe"
 
 	"treasurehunt.example/go-compat/bench/load"
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
@@ -20,6 +21,9 @@ type seat struct {
 	request uint64 // the last one
 	x, y    uint16
 }
+
+// SeatBytes is what a crowd has of each of its players.
+const SeatBytes = int(unsafe.Sizeof(seat{}))
 
 // command is what a seat's next command is written into.
 type command struct {

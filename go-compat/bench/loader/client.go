@@ -55,7 +55,11 @@ func (j Job) connect() (connection, error) {
 	case Raw:
 		return j.raw()
 	case InProcess:
-		engine := legacy.New(legacy.Config{Claim: legacy.ClaimAuto})
+		config := legacy.Config{Claim: legacy.ClaimAuto}
+		if j.Weighed {
+			config.Limits.FeedRecords = 1
+		}
+		engine := legacy.New(config)
 		return connection{engine, func() { _ = engine.Close(context.Background()) }}, nil
 	case Nobody:
 		return connection{nobody{}, func() {}}, nil

@@ -2,45 +2,115 @@ package loader
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"treasurehunt.example/go-compat/bench/account"
 	"treasurehunt.example/go-compat/bench/crowd"
 	"treasurehunt.example/go-compat/bench/load"
 )
 
-// do does the job in this process.
-func (j Job) do(ctx context.Context) (Result, error) {
-	if j.Callers == 0 {
-		j.Callers = runtime.NumCPU()
-	}
-	players := crowd.New(j.Seed, j.Hunts, j.Players)
-	players.Treasures = j.Treasures
-	connection, err := j.connect()
-	if err != nil {
-		return Result{}, err
-	}
-	defer connection.hangUp()
-	if err := j.sitDown(ctx, players, connection); err != nil {
-		return Result{}, err
-	}
-	if j.PerSecond > 0 {
-		return j.open(ctx, players, connection)
-	}
-	return j.closed(ctx, players, connection)
+// session is a load process at work.
+type session struct {
+	Job
+	players *crowd.Crowd
+	// How the players act, in calls of one command and in calls of many. A turn goes on
+	// with the player after the last one of the turn before.
+	sends []load.Send
+	plays []load.Play
 }
 
-func (j Job) closed(ctx context.Context, players *crowd.Crowd, connection connection) (Result, error) {
-	callers, err := j.callers(players, connection.engine)
-	if err != nil {
-		return Result{}, err
+// Command is what makes the bench a load process.
+func Command() *cobra.Command {
+	return &cobra.Command{
+		Use: commandName, Hidden: true, Args: cobra.NoArgs,
+		Short: "Be the load of one arm: a job and turns on standard input, their results on standard output",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), json.NewDecoder(cmd.InOrStdin()), json.NewEncoder(cmd.OutOrStdout()))
+		},
 	}
-	measured := borders{serverPID: j.ServerPID}
-	counted, err := load.Closed{Callers: callers, WarmUp: j.WarmUp, Length: j.Length, Border: measured.note}.Run(ctx)
+}
+
+func serve(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
+	var job Job
+	if err := in.Decode(&job); err != nil {
+		return fmt.Errorf("the job: %w", err)
+	}
+	if job.Callers == 0 {
+		job.Callers = runtime.NumCPU()
+	}
+	connection, err := job.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.hangUp()
+	s, err := job.begin(ctx, connection)
+	if err != nil {
+		return err
+	}
+	if err := out.Encode(joined{job.Hunts * job.Players}); err != nil {
+		return err
+	}
+	for {
+		var turn Turn
+		if err := in.Decode(&turn); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("the turn: %w", err)
+		}
+		result, err := s.play(ctx, turn)
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(result); err != nil {
+			return err
+		}
+	}
+}
+
+// begin lets everybody join.
+func (j Job) begin(ctx context.Context, connection connection) (*session, error) {
+	s := &session{Job: j, players: crowd.New(j.Seed, j.Hunts, j.Players)}
+	s.players.Treasures = j.Treasures
+	if err := j.sitDown(ctx, s.players, connection); err != nil {
+		return nil, err
+	}
+	if j.Tick == 0 {
+		s.sends = s.players.Callers(connection.engine, min(j.Callers, j.Hunts*j.Players))
+		s.plays = load.OneByOne(s.sends)
+		return s, nil
+	}
+	batcher, takes := connection.engine.(crowd.Batcher)
+	if !takes {
+		return nil, fmt.Errorf("the client %s takes no batches", j.Client)
+	}
+	var err error
+	s.plays, err = s.players.Ticks(batcher, j.Callers, j.Tick)
+	return s, err
+}
+
+func (s *session) play(ctx context.Context, turn Turn) (Result, error) {
+	switch {
+	case turn.Length == 0:
+		return s.each(ctx, turn)
+	case turn.PerSecond > 0:
+		return s.open(ctx, turn)
+	}
+	return s.closed(ctx, turn)
+}
+
+func (s *session) closed(ctx context.Context, turn Turn) (Result, error) {
+	measured := borders{serverPID: s.ServerPID}
+	counted, err := load.Closed{Callers: s.plays, WarmUp: turn.WarmUp, Length: turn.Length, Border: measured.note}.Run(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -49,40 +119,60 @@ func (j Job) closed(ctx context.Context, players *crowd.Crowd, connection connec
 	return result, err
 }
 
-func (j Job) callers(players *crowd.Crowd, engine crowd.Engine) ([]load.Play, error) {
-	if j.Tick == 0 {
-		return load.OneByOne(players.Callers(engine, j.Callers)), nil
+// each lets every player send so many commands.
+func (s *session) each(ctx context.Context, turn Turn) (Result, error) {
+	measured := borders{serverPID: s.ServerPID}
+	measured.note()
+	began := time.Now()
+	counted := load.ClosedResult{Callers: len(s.plays)}
+	for all := uint64(turn.Each * s.Hunts * s.Players); counted.Answered()+counted.Failed() < all && ctx.Err() == nil; {
+		for _, play := range s.plays {
+			play(ctx, &counted.Tally)
+		}
 	}
-	batcher, takes := engine.(crowd.Batcher)
-	if !takes {
-		return nil, fmt.Errorf("the client %s takes no batches", j.Client)
-	}
-	return players.Ticks(batcher, j.Callers, j.Tick)
+	counted.Seconds = time.Since(began).Seconds()
+	measured.note()
+	debug.FreeOSMemory() // collects first
+	result, err := measured.between()
+	result.ClosedResult = counted
+	return result, errors.Join(err, ctx.Err())
 }
 
 // window is how long the parts of an open loop are.
 const window = 10 * time.Second
 
-func (j Job) open(ctx context.Context, players *crowd.Crowd, connection connection) (Result, error) {
-	loop := load.Open{
-		Seed: j.Seed, PerSecond: j.PerSecond, Length: j.WarmUp, Window: window,
-		Sends: players.Callers(connection.engine, j.Callers),
-	}
+func (s *session) open(ctx context.Context, turn Turn) (Result, error) {
+	loop := load.Open{Seed: s.Seed, PerSecond: turn.PerSecond, Length: turn.WarmUp, Window: window, Sends: s.sends}
 	if _, err := loop.Run(ctx); err != nil {
 		return Result{}, err
 	}
-	measured := borders{serverPID: j.ServerPID}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	waits := make(chan sampled, 1)
+	go func() {
+		all, err := account.SampleWaits(watching, s.ServerPID)
+		waits <- sampled{all, err}
+	}()
+	measured := borders{serverPID: s.ServerPID}
 	measured.note()
-	loop.Length = j.Length
+	loop.Length = turn.Length
 	open, err := loop.Run(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	measured.note()
+	stop()
+	seen := <-waits
 	result, err := measured.between()
-	result.ClosedResult = load.ClosedResult{Tally: open.Tally, Callers: j.Callers, Seconds: open.Seconds}
+	result.ClosedResult = load.ClosedResult{Tally: open.Tally, Callers: len(s.sends), Seconds: open.Seconds}
+	result.Server.WaitP99Ms = seen.all.AtMost(0.99).Seconds() * 1000
 	result.Open = &open
-	return result, err
+	return result, errors.Join(err, seen.err)
+}
+
+type sampled struct {
+	all account.Sampled
+	err error
 }
 
 // borders are the readings at the beginning and the end of the measured time.

@@ -18,16 +18,18 @@ import (
 	"treasurehunt.example/go-compat/bench/load"
 	"treasurehunt.example/go-compat/bench/loader"
 	"treasurehunt.example/go-compat/bench/report"
+	"treasurehunt.example/go-compat/bench/resident"
 	"treasurehunt.example/go-compat/services/program"
 )
 
 // settings are those of all suites.
 type settings struct {
 	journal.Config
-	bridge bridge.Config // what it shares with the journal's is there
-	suites []string
-	short  bool
-	json   string
+	bridge   bridge.Config // what these share with the journal's is there
+	resident resident.Config
+	suites   []string
+	short    bool
+	json     string
 }
 
 // suites, in the order in which they run.
@@ -40,6 +42,15 @@ var suites = []struct {
 	}},
 	{"bridge", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return bridge.Run(ctx, s.bridge, r, log)
+	}},
+	{"open", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return resident.Open(ctx, s.resident, r, log)
+	}},
+	{"memory", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return resident.Memory(ctx, s.resident, r, log)
+	}},
+	{"connections", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return resident.Connections(ctx, s.resident, r, log)
 	}},
 	{"journal", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return journal.Run(ctx, s.Config, r, log)
@@ -106,7 +117,7 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 	if err != nil {
 		return err
 	}
-	s.bridge.BinDir, s.bridge.Dir, s.bridge.Seed, s.bridge.Rounds = s.BinDir, s.Dir, s.Seed, s.Rounds
+	s.shared()
 	for _, suite := range suites {
 		if !slices.Contains(s.suites, suite.name) {
 			continue
@@ -117,6 +128,19 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 	}
 	r.Finish()
 	return errors.Join(r.WriteLines(os.Stdout), r.WriteFile(s.json))
+}
+
+// shared gives the suites what they share.
+func (s *settings) shared() {
+	s.bridge.BinDir, s.bridge.Dir, s.bridge.Seed, s.bridge.Rounds = s.BinDir, s.Dir, s.Seed, s.Rounds
+	r := &s.resident
+	r.BinDir, r.Dir, r.Seed, r.Rounds, r.PerSecond = s.BinDir, s.Dir, s.Seed, s.Rounds, s.PerSecond
+	r.Hunts, r.WarmUp, r.Length, r.VegetaLength = 4000, time.Second, 4*time.Second, time.Minute
+	r.Connections = []int{1000, 5000, 15_000}
+	if s.short {
+		r.Hunts, r.Length, r.VegetaLength = 400, time.Second, 5*time.Second
+		r.Connections = []int{200, 1000}
+	}
 }
 
 // loadItself is the open loop against nothing: what the latencies of every suite
