@@ -124,6 +124,7 @@ bench-table: bench-build ## Keep what the last bench found, and write docs/bench
 .PHONY: bench-build
 bench-build: redis
 	$(call step,build the bench,cd go-compat/bench && $(GO_BUILD) -o $(BIN)/ ./cmd/...)
+	$(call step,build its peer (release),cargo build --locked --release --quiet --example echo && mkdir -p $(BIN) && cp target/release/examples/echo $(BIN)/)
 
 .PHONY: redis
 redis: ## Install Debian's redis-server, which the bench starts for itself.

@@ -28,6 +28,14 @@ type Arm interface {
 	Start(ctx context.Context, dir string) (*Running, error)
 }
 
+// ProgramOf names the program whose version an arm tells.
+func ProgramOf(a Arm) string {
+	if _, isRedis := a.(Redis); isRedis {
+		return "redis-server"
+	}
+	return "player-state"
+}
+
 // Running is a server that takes commands.
 type Running struct {
 	Engine crowd.Engine
@@ -68,11 +76,8 @@ func (r *Running) Restart(ctx context.Context) (time.Duration, error) {
 // and leaves neither the process nor the directory behind. After an error the
 // directory stays, with the server's log.
 func With(ctx context.Context, arm Arm, dir string, do func(*Running) error) error {
-	own := filepath.Join(dir, arm.Name())
-	if err := os.RemoveAll(own); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(own, 0o755); err != nil {
+	own, err := emptied(dir, arm.Name())
+	if err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, startLimit)

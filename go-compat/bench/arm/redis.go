@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 	"treasurehunt.example/go-compat/bench/crowd"
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
-	"treasurehunt.example/go-compat/services/localshard"
 )
 
 // Redis is Debian's redis-server, which syncs its log before it answers, with the
@@ -55,53 +52,34 @@ func redisServer() (string, error) {
 
 // Start implements [Arm].
 func (r Redis) Start(ctx context.Context, dir string) (*Running, error) {
-	path, err := redisServer()
+	server, err := RedisServer("--appendonly", "yes", "--appendfsync", "always").Start(ctx, dir, AnyCore)
 	if err != nil {
 		return nil, err
 	}
-	// Redis goes into its directory and makes the socket from there.
-	dir, err = filepath.Abs(dir)
+	engine, hangUp, err := DialRedis(server.Socket, r.Connections, r.FlushDelay)
 	if err != nil {
-		return nil, err
-	}
-	data, socket := filepath.Join(dir, "data"), filepath.Join(dir, "r.sock")
-	if err := os.Mkdir(data, 0o755); err != nil {
-		return nil, err
-	}
-	process, err := localshard.Launch(localshard.Config{BinDir: filepath.Dir(path), Dir: dir}, filepath.Base(path),
-		"--port", "0", "--unixsocket", socket, "--dir", data,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "")
-	if err != nil {
-		return nil, err
-	}
-	client, err := r.connect(ctx, process, socket)
-	if err != nil {
-		return nil, errors.Join(err, process.Kill())
+		return nil, errors.Join(err, server.process.Kill())
 	}
 	return &Running{
-		Engine: &redisEngine{client: client}, Data: data, process: process,
-		close: func(context.Context) error { client.Close(); return nil },
+		Engine: engine, Data: server.Data, process: server.process,
+		close: func(context.Context) error { hangUp(); return nil },
 	}, nil
 }
 
-// connect makes the client as soon as the server answers.
-func (r Redis) connect(ctx context.Context, process *localshard.Process, socket string) (client rueidis.Client, err error) {
+// DialRedis makes a client of as many connections as a power of two says: 0 takes
+// rueidis' own choice, and -1 a single one. It pipelines what gathers on each.
+func DialRedis(socket string, connections int, flushDelay time.Duration) (engine crowd.Engine, hangUp func(), err error) {
 	dial := func(ctx context.Context, _ string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", socket)
 	}
-	err = localshard.Await(startLimit, func() error {
-		select {
-		case <-process.Exited():
-			return fmt.Errorf("redis-server ended before it was ready; see %s", process.LogPath())
-		default:
-		}
-		client, err = rueidis.NewClient(rueidis.ClientOption{
-			InitAddress: []string{socket}, DialCtxFn: dial, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
-			AlwaysPipelining: true, PipelineMultiplex: r.Connections, MaxFlushDelay: r.FlushDelay,
-		})
-		return err
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{socket}, DialCtxFn: dial, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		AlwaysPipelining: true, PipelineMultiplex: connections, MaxFlushDelay: flushDelay,
 	})
-	return client, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return &redisEngine{client: client}, client.Close, nil
 }
 
 //go:embed apply.lua

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"treasurehunt.example/go-compat/services/localshard"
 	"treasurehunt.example/go-compat/sidecar"
 )
 
@@ -32,17 +31,15 @@ func (s Sidecar) Version() (string, error) {
 
 // Start implements [Arm].
 func (s Sidecar) Start(ctx context.Context, dir string) (*Running, error) {
-	target, data := "unix:"+filepath.Join(dir, "s.sock"), filepath.Join(dir, "data")
-	process, err := localshard.Run(ctx, localshard.Config{BinDir: s.BinDir, Dir: dir}, "player-state", "serve",
-		"--listen", target, "--data-dir", data, "--durability", s.Durability, "--claim", "auto")
+	server, err := SidecarServer(s.BinDir, "--data-dir", filepath.Join(dir, dataName), "--durability", s.Durability).Start(ctx, dir, AnyCore)
 	if err != nil {
 		return nil, err
 	}
-	client, err := sidecar.Dial(sidecar.Config{Target: target})
+	client, err := sidecar.Dial(sidecar.Config{Target: server.Target()})
 	if err != nil {
-		return nil, errors.Join(err, process.Kill())
+		return nil, errors.Join(err, server.process.Kill())
 	}
-	return &Running{Engine: client, Data: data, process: process, close: client.Close}, nil
+	return &Running{Engine: client, Data: server.Data, process: server.process, close: client.Close}, nil
 }
 
 func versionOf(program string) (string, error) {

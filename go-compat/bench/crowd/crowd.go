@@ -29,34 +29,35 @@ const (
 	duration  = 24 * time.Hour
 )
 
-// answerWithin is how long a command may take. It is far above every goal, so that a
-// slow answer is measured and not cut off.
-const answerWithin = 2 * time.Second
+// Joining is by batches where the engine takes them, and so many commands are under
+// way at once.
+const (
+	joining      = 256
+	batchesAhead = 8
+)
 
-// joining is how many players sit down at once.
-const joining = 256
+// Batcher is an engine that takes many commands in one call.
+type Batcher interface {
+	ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outcome, error)
+}
 
 // Crowd is players in hunts. It plays on one engine, once.
 type Crowd struct {
 	// Treasures is how many lie in each hunt; to be set before SitDown.
 	Treasures uint32
 
-	hunts []string
-	seats []*seat
+	seed    uint64
+	hunts   []string
+	perHunt int
+	seats   []seat
 }
 
-// New makes so many hunts, with so many players each. The same seed plays the same game.
+// New makes so many hunts, with so many players each. The same seed and as many callers
+// play the same game.
 func New(seed uint64, hunts, players int) *Crowd {
-	c := &Crowd{Treasures: Treasures}
+	c := &Crowd{Treasures: Treasures, seed: seed, perHunt: players, seats: make([]seat, hunts*players)}
 	for hunt := range hunts {
-		id := fmt.Sprintf("bench-%d", hunt)
-		c.hunts = append(c.hunts, id)
-		for player := range players {
-			c.seats = append(c.seats, &seat{
-				random: rand.New(rand.NewPCG(seed, uint64(len(c.seats)))),
-				cmd:    pb.Command{HuntId: id, PlayerId: uint64(hunt*players+player) + 1},
-			})
-		}
+		c.hunts = append(c.hunts, fmt.Sprintf("bench-%d", hunt))
 	}
 	return c
 }
@@ -64,46 +65,144 @@ func New(seed uint64, hunts, players int) *Crowd {
 // SitDown makes the hunts and lets every player join.
 func (c *Crowd) SitDown(ctx context.Context, engine Engine) error {
 	for i, id := range c.hunts {
-		_, err := engine.CreateHunt(ctx, &pb.CreateHuntRequest{HuntId: id, Settings: &pb.HuntSettings{
-			Seed: uint64(i) + 1, Width: Side, Height: Side, Treasures: c.Treasures,
-			MaxPlayers: uint32(len(c.seats) / len(c.hunts)), DurationMs: uint64(duration.Milliseconds()),
-		}})
-		if err != nil {
+		if err := c.create(ctx, engine, i); err != nil {
 			return fmt.Errorf("create the hunt %s: %w", id, err)
 		}
 	}
+	sit, together, atOnce := c.joinOne(engine), 1, joining
+	if batcher, takes := engine.(Batcher); takes {
+		sit, together, atOnce = c.joinMany(batcher), joining, batchesAhead
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(joining)
-	for _, s := range c.seats {
-		group.Go(func() error {
-			kind, err := s.join(ctx, engine)
-			if err == nil && kind != load.Applied {
-				err = fmt.Errorf("rejected")
-			}
-			if err != nil {
-				return fmt.Errorf("player %d joins the hunt %s: %w", s.cmd.GetPlayerId(), s.cmd.GetHuntId(), err)
-			}
-			return nil
-		})
+	group.SetLimit(atOnce)
+	for first := 0; first < len(c.seats); first += together {
+		group.Go(func() error { return sit(ctx, first, min(first+together, len(c.seats))) })
 	}
 	return group.Wait()
 }
 
-// Callers splits the crowd among so many callers, each of which lets its players act
-// in turn. A player belongs to one caller, so none has two commands under way.
+func (c *Crowd) create(ctx context.Context, engine Engine, hunt int) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	_, err := engine.CreateHunt(ctx, &pb.CreateHuntRequest{HuntId: c.hunts[hunt], Settings: &pb.HuntSettings{
+		Seed: uint64(hunt) + 1, Width: Side, Height: Side, Treasures: c.Treasures,
+		MaxPlayers: uint32(c.perHunt), DurationMs: uint64(duration.Milliseconds()),
+	}})
+	return err
+}
+
+// sitting lets the players from first to last, which is not one of them, join.
+type sitting func(ctx context.Context, first, last int) error
+
+func (c *Crowd) joinOne(engine Engine) sitting {
+	return func(ctx context.Context, player, _ int) error {
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		outcome, err := engine.Apply(ctx, c.join(newCommand(), player))
+		if err != nil {
+			return fmt.Errorf("player %d joins: %w", player+1, err)
+		}
+		return c.joined(player, outcome)
+	}
+}
+
+func (c *Crowd) joinMany(engine Batcher) sitting {
+	return func(ctx context.Context, first, last int) error {
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		var cmds []*pb.Command
+		for player := first; player < last; player++ {
+			cmds = append(cmds, c.join(newCommand(), player))
+		}
+		outcomes, err := engine.ApplyBatch(ctx, cmds)
+		if err != nil {
+			return fmt.Errorf("players %d to %d join: %w", first+1, last, err)
+		}
+		for i, outcome := range outcomes {
+			if err := c.joined(first+i, outcome); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (c *Crowd) joined(player int, outcome *pb.Outcome) error {
+	kind, err := c.seats[player].learn(outcome)
+	if err == nil && kind != load.Applied {
+		err = fmt.Errorf("%s", outcome.GetRejection())
+	}
+	if err != nil {
+		return fmt.Errorf("player %d joins the hunt %s: %w", player+1, c.hunts[player/c.perHunt], err)
+	}
+	return nil
+}
+
+// turns hands out the players of one of so many callers, in turn. A player belongs to
+// one caller, so none has two commands under way.
+func (c *Crowd) turns(caller, callers int) func() int {
+	next := caller
+	return func() int {
+		player := next
+		if next += callers; next >= len(c.seats) {
+			next = caller
+		}
+		return player
+	}
+}
+
+func (c *Crowd) random(caller int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(caller))) }
+
+// Callers splits the crowd among so many callers, as many as there are players at most,
+// each of which lets its players act in turn.
 func (c *Crowd) Callers(engine Engine, count int) []load.Send {
 	sends := make([]load.Send, count)
 	for i := range sends {
-		next := i
+		turn, random := c.turns(i, count), c.random(i)
+		var own deadlines
+		into := newCommand() // used again: an engine reads it until it has answered only
 		sends[i] = func(ctx context.Context) (load.Kind, error) {
-			s := c.seats[next]
-			if next += count; next >= len(c.seats) {
-				next = i
+			player := turn()
+			outcome, err := engine.Apply(own.next(ctx), c.act(into, player, random))
+			if err != nil {
+				return load.Rejected, err
 			}
-			return s.act(ctx, engine)
+			return c.seats[player].learn(outcome)
 		}
 	}
 	return sends
+}
+
+// Ticks splits the crowd among so many callers, each of which lets so many of its players
+// act at once, every one of them once, and waits for them all.
+func (c *Crowd) Ticks(engine Batcher, count, size int) ([]load.Play, error) {
+	if count*size > len(c.seats) {
+		return nil, fmt.Errorf("%d callers with %d commands at once want as many players, and there are %d", count, size, len(c.seats))
+	}
+	plays := make([]load.Play, count)
+	for i := range plays {
+		turn, random := c.turns(i, count), c.random(i)
+		var own deadlines
+		into, cmds, players := make([]*command, size), make([]*pb.Command, size), make([]int, size)
+		for nth := range into {
+			into[nth] = newCommand()
+		}
+		plays[i] = func(ctx context.Context, counted *load.Tally) {
+			for nth := range cmds {
+				players[nth] = turn()
+				cmds[nth] = c.act(into[nth], players[nth], random)
+			}
+			outcomes, err := engine.ApplyBatch(own.next(ctx), cmds)
+			for nth, player := range players {
+				if err != nil {
+					counted.Count(load.Rejected, err)
+					continue
+				}
+				counted.Count(c.seats[player].learn(outcomes[nth]))
+			}
+		}
+	}
+	return plays, nil
 }
 
 // Players are as many callers as there are players.

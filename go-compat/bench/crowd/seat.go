@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
+	"unsafe"
 
 	"treasurehunt.example/go-compat/bench/load"
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
@@ -13,14 +15,27 @@ import (
 // the beginning one dig in four is applied, and fewer the longer a run is.
 const oneInDigs = 8
 
-// seat is one player. Not safe for concurrent use.
+// seat is one player. Without pointers: a collector that looks at a million of them
+// would be a part of what is measured. Not safe for concurrent use.
 type seat struct {
-	random *rand.Rand
-	x, y   int
+	request uint64 // the last one
+	x, y    uint16
+}
 
-	// Used again for every command: an engine reads it until it has answered only.
+// SeatBytes is what a crowd has of each of its players.
+const SeatBytes = int(unsafe.Sizeof(seat{}))
+
+// command is what a seat's next command is written into.
+type command struct {
 	cmd  pb.Command
 	step pb.Command_Move
+	to   pb.Move
+}
+
+func newCommand() *command {
+	c := new(command)
+	c.step.Move = &c.to
+	return c
 }
 
 var (
@@ -28,43 +43,47 @@ var (
 	dig  = &pb.Command_Dig{Dig: &pb.Dig{}}
 )
 
-func (s *seat) join(ctx context.Context, engine Engine) (load.Kind, error) {
-	s.cmd.Action = join
-	return s.send(ctx, engine)
+// next is the player's next request, whose action is still to be chosen.
+func (c *Crowd) next(into *command, player int) *pb.Command {
+	s := &c.seats[player]
+	s.request++
+	into.cmd.HuntId, into.cmd.PlayerId, into.cmd.RequestId = c.hunts[player/c.perHunt], uint64(player)+1, s.request
+	return &into.cmd
+}
+
+func (c *Crowd) join(into *command, player int) *pb.Command {
+	cmd := c.next(into, player)
+	cmd.Action = join
+	return cmd
 }
 
 // act takes a step, or digs.
-func (s *seat) act(ctx context.Context, engine Engine) (load.Kind, error) {
-	if s.random.IntN(oneInDigs) == 0 {
-		s.cmd.Action = dig
-	} else {
-		s.cmd.Action = s.move()
+func (c *Crowd) act(into *command, player int, random *rand.Rand) *pb.Command {
+	cmd := c.next(into, player)
+	if random.IntN(oneInDigs) == 0 {
+		cmd.Action = dig
+		return cmd
 	}
-	return s.send(ctx, engine)
+	into.to.X, into.to.Y = c.seats[player].neighbour(random)
+	cmd.Action = &into.step
+	return cmd
 }
 
-// move goes to a neighbouring cell, never to the own one.
-func (s *seat) move() *pb.Command_Move {
-	x, y := s.x, s.y
-	for x == s.x && y == s.y {
-		x = min(max(s.x+s.random.IntN(3)-1, 0), Side-1)
-		y = min(max(s.y+s.random.IntN(3)-1, 0), Side-1)
+// neighbour is a cell beside the own one, and never the own.
+func (s *seat) neighbour(random *rand.Rand) (x, y uint32) {
+	ownX, ownY := int(s.x), int(s.y)
+	toX, toY := ownX, ownY
+	for toX == ownX && toY == ownY {
+		toX = min(max(ownX+random.IntN(3)-1, 0), Side-1)
+		toY = min(max(ownY+random.IntN(3)-1, 0), Side-1)
 	}
-	s.step.Move = &pb.Move{X: uint32(x), Y: uint32(y)}
-	return &s.step
+	return uint32(toX), uint32(toY)
 }
 
-// send sends the command, and learns from the answer.
-func (s *seat) send(ctx context.Context, engine Engine) (load.Kind, error) {
-	s.cmd.RequestId++
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	outcome, err := engine.Apply(ctx, &s.cmd)
-	if err != nil {
-		return load.Rejected, err
-	}
+// learn reads the answer: where the player is, and what came of the command.
+func (s *seat) learn(outcome *pb.Outcome) (load.Kind, error) {
 	if player := outcome.GetPlayer(); player != nil {
-		s.x, s.y = int(player.GetX()), int(player.GetY())
+		s.x, s.y = uint16(player.GetX()), uint16(player.GetY())
 	}
 	switch outcome.GetVerdict() {
 	case pb.Verdict_VERDICT_APPLIED:
@@ -78,4 +97,28 @@ func (s *seat) send(ctx context.Context, engine Engine) (load.Kind, error) {
 	default:
 		return load.Rejected, fmt.Errorf("a verdict that this build does not know: %s", outcome.GetVerdict())
 	}
+}
+
+// answerWithin is how long a command may take, or half of it. It is far above every
+// goal, so that a slow answer is measured and not cut off.
+const answerWithin = 2 * time.Second
+
+// deadlines gives a caller's commands their deadline. A context a command would cost
+// as much as the Go engine's answer, and services have theirs from their own callers:
+// so one serves until half of its time is over. Not safe for concurrent use.
+type deadlines struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	until  time.Time
+}
+
+func (d *deadlines) next(ctx context.Context) context.Context {
+	if now := time.Now(); d.ctx == nil || d.until.Sub(now) < answerWithin/2 {
+		if d.cancel != nil {
+			d.cancel()
+		}
+		d.until = now.Add(answerWithin)
+		d.ctx, d.cancel = context.WithDeadline(ctx, d.until)
+	}
+	return d.ctx
 }

@@ -63,7 +63,7 @@ func (b *bench) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.report.Programs[programOf(t.arm)] = version
+		b.report.Programs[arm.ProgramOf(t.arm)] = version
 	}
 	all := make(results)
 	for round := 1; round <= b.Rounds; round++ {
@@ -80,13 +80,6 @@ func (b *bench) compare(ctx context.Context) error {
 	return b.figures(all)
 }
 
-func programOf(a arm.Arm) string {
-	if _, isRedis := a.(arm.Redis); isRedis {
-		return "redis-server"
-	}
-	return "player-state"
-}
-
 // play is one turn.
 func (b *bench) play(ctx context.Context, t turn) (result load.ClosedResult, err error) {
 	err = arm.With(ctx, t.arm, b.Dir, func(running *arm.Running) error {
@@ -94,7 +87,7 @@ func (b *bench) play(ctx context.Context, t turn) (result load.ClosedResult, err
 		if err := c.SitDown(ctx, running.Engine); err != nil {
 			return err
 		}
-		result, err = load.Closed(ctx, c.Callers(running.Engine, t.callers), b.WarmUp, b.Length)
+		result, err = load.Closed{Callers: load.OneByOne(c.Callers(running.Engine, t.callers)), WarmUp: b.WarmUp, Length: b.Length}.Run(ctx)
 		if err == nil && result.Applied == 0 {
 			err = fmt.Errorf("no command was applied; errors: %v", result.Errors)
 		}

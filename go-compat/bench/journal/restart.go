@@ -43,9 +43,9 @@ func (b *bench) restart(ctx context.Context) error {
 			if err := c.SitDown(ctx, running.Engine); err != nil {
 				return err
 			}
-			callers := c.Callers(running.Engine, callersMany)
+			callers := load.OneByOne(c.Callers(running.Engine, callersMany))
 			for range b.Rounds {
-				result, err := load.Closed(ctx, callers, b.WarmUp, b.Length)
+				result, err := load.Closed{Callers: callers, WarmUp: b.WarmUp, Length: b.Length}.Run(ctx)
 				if err != nil {
 					return err
 				}

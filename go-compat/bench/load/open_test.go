@@ -153,7 +153,7 @@ func TestAClosedLoopCountsItsTimeAlone(t *testing.T) {
 		mu.Unlock()
 		return Applied, nil
 	}
-	result, err := Closed(t.Context(), slices.Repeat([]Send{send}, 8), 100*time.Millisecond, 200*time.Millisecond)
+	result, err := Closed{Callers: OneByOne(slices.Repeat([]Send{send}, 8)), WarmUp: 100 * time.Millisecond, Length: 200 * time.Millisecond}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

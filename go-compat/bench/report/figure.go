@@ -80,6 +80,17 @@ func Ratio(f Figure, a, b []float64) (Figure, error) {
 	return f, nil
 }
 
+// Of makes a figure of what was measured once a round, or once, with nothing to compare
+// it with.
+func Of(f Figure, values ...float64) Figure {
+	if len(values) == 0 {
+		f.NotReached = "it was not measured"
+		return f
+	}
+	f.Value, f.Min, f.Max = Median(values), slices.Min(values), slices.Max(values)
+	return f
+}
+
 // Result says whether the goal is met: met, missed, not-reached, or none.
 func (f Figure) Result() string {
 	switch {

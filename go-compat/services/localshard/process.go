@@ -34,6 +34,9 @@ type Process struct {
 	err    error
 }
 
+// PID is the id of the process that runs now, or ran last.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // LogPath is the file that the process writes its log to.
 func (p *Process) LogPath() string { return p.log }
 

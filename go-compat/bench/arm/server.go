@@ -1,0 +1,207 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"treasurehunt.example/go-compat/services/localshard"
+)
+
+// Server is a program that takes commands on a Unix socket.
+type Server struct {
+	program string
+	// args are its arguments, given where its socket and its data are to be.
+	args func(socket, data string) []string
+	// admin says that it has an admin port that tells when it is ready; else it is
+	// ready when its socket takes connections.
+	admin bool
+	// Env is added to its environment, as "NAME=value".
+	Env []string
+}
+
+// Names of what servers have in their directories.
+const (
+	socketName = "s.sock"
+	dataName   = "data"
+)
+
+// SidecarServer is player-state, which keeps hunts in memory unless args say more.
+func SidecarServer(binDir string, args ...string) Server {
+	return Server{program: filepath.Join(binDir, "player-state"), admin: true, args: func(socket, _ string) []string {
+		return append([]string{"serve", "--listen", "unix:" + socket, "--claim", "auto"}, args...)
+	}}
+}
+
+// WithData is the server with a journal, durable as it is by default.
+func (s Server) WithData() Server {
+	args := s.args
+	s.args = func(socket, data string) []string { return append(args(socket, data), "--data-dir", data) }
+	return s
+}
+
+// LegacyServer is the Go engine behind grpc-go.
+func LegacyServer(binDir string, env ...string) Server {
+	return Server{program: filepath.Join(binDir, "legacy-engine"), admin: true, Env: env, args: func(socket, _ string) []string {
+		return []string{"--listen", "unix:" + socket, "--claim", "auto"}
+	}}
+}
+
+// EchoServer is examples/echo.rs, which speaks grpc or raw.
+func EchoServer(binDir, speaks string) Server {
+	return Server{program: filepath.Join(binDir, "echo"), args: func(socket, _ string) []string {
+		return []string{speaks, socket}
+	}}
+}
+
+// RedisServer is Debian's redis-server.
+func RedisServer(args ...string) Server {
+	return Server{program: "redis-server", args: func(socket, data string) []string {
+		return append([]string{"--port", "0", "--unixsocket", socket, "--dir", data, "--save", ""}, args...)
+	}}
+}
+
+// GoTuning is the environment of every Go process that is compared, servers and loads:
+// the best of GOGC=100, 400 and off with GOMEMLIMIT (docs/benchmarks.md).
+var GoTuning = []string{"GOGC=400"}
+
+// AnyCore is for processes that are not pinned.
+const AnyCore = ""
+
+// Cores are where a server and its load run, each as a list for taskset(1).
+type Cores struct{ Server, Load string }
+
+// Apart has the server on the first half of the cores and the load on the second, so
+// that neither is in the other's way.
+func Apart() (Cores, error) {
+	cores := runtime.NumCPU()
+	if cores < 2 {
+		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", cores)
+	}
+	return Cores{Server: span(0, cores/2), Load: span(cores/2, cores)}, nil
+}
+
+func span(from, to int) string { return fmt.Sprintf("%d-%d", from, to-1) }
+
+// Serving is a server that takes commands.
+type Serving struct {
+	// Socket is where; Data is the directory of what it keeps.
+	Socket, Data string
+
+	process *localshard.Process
+}
+
+// Target is where the server listens, as clients of the shard have it.
+func (s *Serving) Target() string { return "unix:" + s.Socket }
+
+// PID is the server's process id.
+func (s *Serving) PID() int { return s.process.PID() }
+
+// Start runs the server in dir, on the cores that taskset(1) takes as a list, or on
+// [AnyCore], and returns when it is ready.
+func (s Server) Start(ctx context.Context, dir, cores string) (*Serving, error) {
+	dir, err := filepath.Abs(dir) // Redis goes into its data directory
+	if err != nil {
+		return nil, err
+	}
+	serving := &Serving{Socket: filepath.Join(dir, socketName), Data: filepath.Join(dir, dataName)}
+	if err := os.MkdirAll(serving.Data, 0o755); err != nil {
+		return nil, err
+	}
+	command, err := Pinned(cores, append([]string{s.program}, s.args(serving.Socket, serving.Data)...))
+	if err != nil {
+		return nil, err
+	}
+	config := localshard.Config{BinDir: filepath.Dir(command[0]), Dir: dir, Env: s.Env}
+	start := launch
+	if s.admin {
+		start = localshard.Run
+	}
+	serving.process, err = start(ctx, config, filepath.Base(command[0]), command[1:]...)
+	return serving, err
+}
+
+// With starts the server in a new directory of that name under dir, lets do work with
+// it, and leaves neither the process nor the directory behind. After an error the
+// directory stays, with the server's log.
+func (s Server) With(ctx context.Context, dir, name, cores string, do func(*Serving) error) error {
+	own, err := emptied(dir, name)
+	if err != nil {
+		return err
+	}
+	starting, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	serving, err := s.Start(starting, own, cores)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	err = do(serving)
+	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
+		return errors.Join(err, serving.process.Kill(), os.RemoveAll(own))
+	}
+	if err := errors.Join(err, serving.stop()); err != nil {
+		return fmt.Errorf("%s (its logs are kept in %s): %w", name, filepath.Join(own, "logs"), err)
+	}
+	return os.RemoveAll(own)
+}
+
+// emptied is a new directory.
+func emptied(dir, name string) (string, error) {
+	own := filepath.Join(dir, name)
+	if err := os.RemoveAll(own); err != nil {
+		return "", err
+	}
+	return own, os.MkdirAll(own, 0o755)
+}
+
+// launch runs a program that has no admin port, and waits for its socket.
+func launch(_ context.Context, config localshard.Config, name string, args ...string) (*localshard.Process, error) {
+	process, err := localshard.Launch(config, name, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = localshard.Await(startLimit, func() error {
+		select {
+		case <-process.Exited():
+			return fmt.Errorf("it ended before it was ready; see %s", process.LogPath())
+		default:
+		}
+		conn, err := net.Dial("unix", filepath.Join(config.Dir, socketName))
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, process.Kill())
+	}
+	return process, nil
+}
+
+// Pinned is the command as it is run on some cores alone. Its program is found.
+func Pinned(cores string, command []string) ([]string, error) {
+	if cores != AnyCore {
+		command = append([]string{"taskset", "--cpu-list", cores}, command...)
+	}
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{path}, command[1:]...), nil
+}
+
+// stop ends the server, and says so if it did not end well. One without an admin port
+// has nothing to end well, and is killed.
+func (s *Serving) stop() error {
+	if s.process.Admin == "" {
+		return s.process.Kill()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	return s.process.Stop(ctx)
+}
