@@ -10,27 +10,18 @@ use std::{
 
 use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tonic::service::Routes;
 
 use crate::{
     admin,
     config::{self, Settings},
     data_dir::{self, DataDir},
-    edge::{self, Serving, methods::OUR_SERVICES},
+    edge::{self, Serving},
     exit::Exit,
     inspect,
     journal::{self, Journal as _, Ring, RingBounds, Store, StoreSettings, blocking},
-    pb,
     readiness::{Readiness, State},
     reload::Reload,
-    rpc::{
-        Services,
-        server::{
-            event_feed_service_server::EventFeedServiceServer,
-            ownership_service_server::OwnershipServiceServer,
-            player_state_service_server::PlayerStateServiceServer,
-        },
-    },
+    rpc::{Routes, Services},
     shard::{Checkpoints, Identity, Limits, Progress, Recovered, Rulesets, Shard},
     telemetry::{Metrics, Telemetry},
 };
@@ -93,11 +84,10 @@ async fn live(settings: &Settings) -> Result<(), Exit> {
     let sweep = tokio::spawn(Arc::clone(&shard).sweep());
     let reload = tokio::spawn(reload.run(Arc::clone(&shard)));
     let cap = settings.message_bytes_max.0;
-    let health_service = health_service
-        .max_decoding_message_size(cap)
-        .max_encoding_message_size(cap);
-    let routes = routes(Services::new(Arc::clone(&shard)), cap)?.add_service(health_service);
-    let serving = bound.serve(routes.prepare(), settings, &metrics)?;
+    let services = Services::new(Arc::clone(&shard));
+    let routes = Routes::new(services, health_service, cap)
+        .map_err(|err| Exit::runtime(format!("reflection: {err}")))?;
+    let serving = bound.serve(routes, settings, &metrics)?;
     told.readiness.set(State::Ready).await;
     if settings.data_dir.is_none() {
         tracing::warn!(
@@ -276,49 +266,6 @@ fn ring(settings: &Settings) -> Result<Ring, Exit> {
     };
     Ring::new(bounds)
         .map_err(|err| Exit::settings(format!("feed_records_max, feed_bytes_max: {err}")))
-}
-
-/// The services, none of which takes or gives a message over `cap` bytes.
-fn routes(services: Services, cap: usize) -> Result<Routes, Exit> {
-    let commands = PlayerStateServiceServer::new(services.clone())
-        .max_decoding_message_size(cap)
-        .max_encoding_message_size(cap);
-    let feed = EventFeedServiceServer::new(services.clone())
-        .max_decoding_message_size(cap)
-        .max_encoding_message_size(cap);
-    let ownership = OwnershipServiceServer::new(services)
-        .max_decoding_message_size(cap)
-        .max_encoding_message_size(cap);
-    let routes = Routes::new(commands)
-        .add_service(feed)
-        .add_service(ownership);
-    reflection(routes, cap).map_err(|err| Exit::runtime(format!("reflection: {err}")))
-}
-
-/// Reflection of what is served, in both versions of its protocol: older tools speak only the first.
-fn reflection(routes: Routes, cap: usize) -> Result<Routes, tonic_reflection::server::Error> {
-    let builder = || {
-        let services = OUR_SERVICES.into_iter().chain(["grpc.health.v1.Health"]);
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET) // of our errors' details
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        services.fold(builder, |builder, service| {
-            builder.with_service_name(service)
-        })
-    };
-    let current = builder().build_v1()?;
-    let old = builder().build_v1alpha()?;
-    Ok(routes
-        .add_service(
-            current
-                .max_decoding_message_size(cap)
-                .max_encoding_message_size(cap),
-        )
-        .add_service(
-            old.max_decoding_message_size(cap)
-                .max_encoding_message_size(cap),
-        ))
 }
 
 /// The signals that end the process.

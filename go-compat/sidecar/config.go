@@ -31,6 +31,10 @@ type Config struct {
 	// QueueCommands is the most commands that wait in one lane: by default 8,192.
 	// One more is answered REFUSED OVERLOADED at once.
 	QueueCommands int
+	// Linger is how long a call with few commands waits for more where more are to be
+	// expected: by default 200 µs, which is also the most; negative is never. A caller alone
+	// never waits.
+	Linger time.Duration
 	// CallsInFlight is the most calls at once that carry no commands, for hunts, reads
 	// and ownership, and as many again for the feed: by default 1,024. One more fails with
 	// codes.ResourceExhausted.
@@ -42,7 +46,8 @@ type Config struct {
 }
 
 const (
-	lanesMax = 16
+	lanesMax  = 16
+	lingerMax = 200 * time.Microsecond
 	// playerCommandsMax is the most commands of one player in a call: as many
 	// requests of a player as an engine remembers (RULES).
 	playerCommandsMax = 4
@@ -63,6 +68,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Lanes = cmp.Or(c.Lanes, 2)
 	c.QueueCommands = cmp.Or(c.QueueCommands, 8192)
+	c.Linger = cmp.Or(c.Linger, lingerMax)
 	c.CallsInFlight = cmp.Or(c.CallsInFlight, 1024)
 	if c.TracerProvider == nil {
 		c.TracerProvider = otel.GetTracerProvider()
@@ -73,6 +79,9 @@ func (c Config) withDefaults() Config {
 func (c Config) check() error {
 	if c.Lanes < 1 || c.Lanes > lanesMax {
 		return fmt.Errorf("sidecar: Lanes must be 1 to %d; this is %d", lanesMax, c.Lanes)
+	}
+	if c.Linger > lingerMax {
+		return fmt.Errorf("sidecar: Linger must be %s at most; this is %s", lingerMax, c.Linger)
 	}
 	if c.QueueCommands < 1 {
 		return fmt.Errorf("sidecar: QueueCommands must be 1 at least; this is %d", c.QueueCommands)

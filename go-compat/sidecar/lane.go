@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -28,13 +29,15 @@ type lane struct {
 	mu     sync.Mutex // guards queue and closed; never held over a call
 	queue  queue
 	closed bool
+	pushed atomic.Uint64 // commands that were ever queued; written under mu, read without
 
 	wake chan struct{} // holds a value when there may be something to do
 	done chan struct{} // closed when run has returned
 
 	// The sender's own.
-	batch batch
-	late  []*call
+	batch  batch
+	late   []*call
+	linger linger
 }
 
 func newLane(conn *grpc.ClientConn, config Config, m *metrics) *lane {
@@ -48,10 +51,11 @@ func newLane(conn *grpc.ClientConn, config Config, m *metrics) *lane {
 			Detail: fmt.Sprintf("%d commands wait in this lane of the sidecar client, the most of QueueCommands (see %s); send less, or try again later",
 				config.QueueCommands, metricQueueCommands),
 		},
-		max:   config.QueueCommands,
-		wake:  make(chan struct{}, 1),
-		done:  make(chan struct{}),
-		batch: batch{players: make(map[uint64]int)},
+		max:    config.QueueCommands,
+		wake:   make(chan struct{}, 1),
+		done:   make(chan struct{}),
+		batch:  batch{players: make(map[uint64]int)},
+		linger: linger{most: config.Linger},
 	}
 }
 
@@ -79,6 +83,7 @@ func (l *lane) push(calls []*call) (queued int, wasClosed bool) {
 		return 0, true
 	}
 	queued = min(len(calls), l.max-l.queue.commands)
+	l.pushed.Add(uint64(queued))
 	for _, c := range calls[:queued] {
 		l.queue.push(c)
 	}
@@ -122,11 +127,24 @@ func (l *lane) close() {
 // call that is out ends, and what is queued fails unsent.
 func (l *lane) run(ctx context.Context) {
 	defer close(l.done)
+	if s, err := newSleeper(); err == nil { // else it never lingers
+		defer s.close()
+		l.linger.sleep = s.sleep
+	}
 	for {
-		l.gather(time.Now())
+		now := time.Now()
+		l.batch.reset()
+		l.gather(now)
+		if len(l.batch.calls) > 0 && l.linger.pays(l.batch.calls, now) && ctx.Err() == nil {
+			l.metrics.lingers.Inc()
+			l.linger.wait()
+			l.gather(time.Now())
+		}
 		for _, c := range l.late {
 			c.resolve(&pb.Outcome{RequestId: c.requestID, Verdict: pb.Verdict_VERDICT_EXPIRED})
 		}
+		clear(l.late)
+		l.late = l.late[:0]
 		if len(l.batch.calls) > 0 {
 			l.send(ctx)
 			continue
@@ -147,10 +165,6 @@ func (l *lane) drained() bool {
 // gather moves what is queued into the batch, as far as it has room, and what is
 // past its deadline into late. An empty batch means that the queue is empty too.
 func (l *lane) gather(now time.Time) {
-	l.batch.reset()
-	clear(l.late)
-	l.late = l.late[:0]
-
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var next *call
@@ -183,8 +197,11 @@ func (l *lane) send(ctx context.Context) {
 
 	reply := outcomes{all: make([]*pb.Outcome, 0, len(l.batch.calls))}
 	var server peer.Peer
+	sent, before := time.Now(), l.pushed.Load()
 	err := l.conn.Invoke(callCtx, pb.PlayerStateService_ApplyBatch_FullMethodName, &l.batch, &reply,
 		grpc.Peer(&server), grpc.ForceCodecV2(l.codec))
+	// Before anybody is answered: who is may come again at once.
+	l.linger.landed(time.Since(sent), l.pushed.Load()-before)
 	switch {
 	case err == nil:
 		l.batch.resolve(reply.all)

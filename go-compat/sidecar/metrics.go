@@ -13,6 +13,7 @@ import (
 const (
 	metricBatchCommands = "sidecar_client_batch_commands"
 	metricCallsInFlight = "sidecar_client_calls_in_flight"
+	metricLingers       = "sidecar_client_lingers_total"
 	metricQueueCommands = "sidecar_client_queue_commands"
 	metricLanesReady    = "sidecar_client_lanes_ready"
 	metricRefusals      = "sidecar_client_refusals_total"
@@ -21,7 +22,7 @@ const (
 
 // MetricNames are all of them.
 var MetricNames = []string{
-	metricBatchCommands, metricCallsInFlight, metricQueueCommands, metricLanesReady, metricRefusals, metricFailures,
+	metricBatchCommands, metricCallsInFlight, metricLingers, metricQueueCommands, metricLanesReady, metricRefusals, metricFailures,
 }
 
 // Why the client itself answers REFUSED.
@@ -34,6 +35,7 @@ const (
 type metrics struct {
 	calls         atomic.Int64
 	batchCommands prometheus.Histogram
+	lingers       prometheus.Counter
 	refusals      *prometheus.CounterVec
 	malformed     prometheus.Counter
 	queueFull     prometheus.Counter
@@ -48,6 +50,10 @@ func newMetrics() *metrics {
 			Name:    metricBatchCommands,
 			Help:    "Commands in one call to the sidecar.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 11), // 1 … 1,024
+		}),
+		lingers: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: metricLingers,
+			Help: "Calls to the sidecar that waited a little for more commands.",
 		}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: metricRefusals,
@@ -92,6 +98,7 @@ func (c *Client) Describe(out chan<- *prometheus.Desc) {
 	out <- queueCommandsDesc
 	out <- lanesReadyDesc
 	c.metrics.batchCommands.Describe(out)
+	c.metrics.lingers.Describe(out)
 	c.metrics.refusals.Describe(out)
 	c.metrics.failures.Describe(out)
 }
@@ -109,6 +116,7 @@ func (c *Client) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(queueCommandsDesc, prometheus.GaugeValue, float64(waiting))
 	out <- prometheus.MustNewConstMetric(lanesReadyDesc, prometheus.GaugeValue, float64(ready))
 	c.metrics.batchCommands.Collect(out)
+	c.metrics.lingers.Collect(out)
 	c.metrics.refusals.Collect(out)
 	c.metrics.failures.Collect(out)
 }

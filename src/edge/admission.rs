@@ -6,7 +6,10 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,11 +17,9 @@ use std::{
 use futures_util::future::Either;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
-use prometheus::IntGauge;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, body::Body};
-use tower::Service;
 
 use super::refusal::retry_later;
 use crate::telemetry::Metrics;
@@ -27,30 +28,31 @@ use crate::telemetry::Metrics;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// The places that there are. Shared by all connections.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Places {
-    free: Arc<Semaphore>,
+    /// Never over `calls_max`, but for the moment in which one too many is given back.
+    taken: AtomicUsize,
     calls_max: usize,
     metrics: Arc<Metrics>,
 }
 
 impl Places {
-    pub(super) fn new(calls_max: usize, metrics: Arc<Metrics>) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(calls_max)),
+    pub(super) fn new(calls_max: usize, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            taken: AtomicUsize::new(0),
             calls_max,
             metrics,
-        }
+        })
     }
 
-    fn take(&self) -> Option<Place> {
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let taken = self.metrics.player_state_calls_in_flight.clone();
-        taken.inc();
-        Some(Place {
-            _permit: permit,
-            taken,
-        })
+    fn take(self: &Arc<Self>) -> Option<Place> {
+        // Nothing but the number itself is told by it.
+        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.calls_max {
+            self.taken.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        self.metrics.player_state_calls_in_flight.inc();
+        Some(Place(Arc::clone(self)))
     }
 
     fn refusal(&self) -> Response<Body> {
@@ -69,14 +71,12 @@ impl Places {
 }
 
 /// One call's place, given back when dropped.
-struct Place {
-    _permit: OwnedSemaphorePermit,
-    taken: IntGauge,
-}
+struct Place(Arc<Places>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.taken.dec();
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.player_state_calls_in_flight.dec();
     }
 }
 
@@ -84,29 +84,28 @@ impl Drop for Place {
 #[derive(Debug, Clone)]
 pub(super) struct Admission<S> {
     pub(super) inner: S,
-    pub(super) places: Places,
+    pub(super) places: Arc<Places>,
 }
 
 impl<S> Service<Request<Body>> for Admission<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
-    type Response = Response<Body>;
+    type Response = Response<Held>;
     type Error = Infallible;
     type Future =
-        Either<std::future::Ready<Result<Response<Body>, Infallible>>, Admitted<S::Future>>;
+        Either<std::future::Ready<Result<Response<Held>, Infallible>>, Admitted<S::Future>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         match self.places.take() {
             Some(place) => Either::Right(Admitted {
                 inner: self.inner.call(request),
                 place: Some(place),
             }),
-            None => Either::Left(std::future::ready(Ok(self.places.refusal()))),
+            None => Either::Left(std::future::ready(Ok(self
+                .places
+                .refusal()
+                .map(Held::from)))),
         }
     }
 }
@@ -124,25 +123,29 @@ impl<F> Future for Admitted<F>
 where
     F: Future<Output = Result<Response<Body>, Infallible>>,
 {
-    type Output = F::Output;
+    type Output = Result<Response<Held>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
-        let place = this.place.take();
-        Poll::Ready(Ok(response.map(|inner| {
-            Body::new(Held {
-                inner,
-                _place: place,
-            })
-        })))
+        let _place = this.place.take();
+        Poll::Ready(Ok(response.map(|inner| Held { inner, _place })))
     }
 }
 
-/// An answer that keeps its call's place until it is sent.
-struct Held {
+/// An answer that keeps its call's place, if it had one, until it is sent.
+pub(super) struct Held {
     inner: Body,
     _place: Option<Place>,
+}
+
+impl From<Body> for Held {
+    fn from(inner: Body) -> Self {
+        Self {
+            inner,
+            _place: None,
+        }
+    }
 }
 
 impl http_body::Body for Held {

@@ -6,14 +6,14 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use hyper::{
+    body::Incoming,
+    server::conn::http2,
+    service::{Service, service_fn},
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tonic::body::Body;
-use tower::{Service, ServiceExt as _};
 
 use crate::{config::Settings, telemetry::Metrics};
 
@@ -60,11 +60,8 @@ impl Protocol {
     ) where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
-        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+        S::Future: Send + 'static,
         B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -80,9 +77,7 @@ impl Protocol {
             return;
         }
         let io = tokio::io::join(PREFACE.chain(read), write);
-        let service = TowerToHyperService::new(
-            service.map_request(|request: Request<Incoming>| request.map(Body::new)),
-        );
+        let service = service_fn(|request: Request<Incoming>| service.call(request.map(Body::new)));
         let mut connection = std::pin::pin!(self.http2.serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

@@ -7,7 +7,6 @@ use std::{
     convert::Infallible,
     future::{Ready, ready},
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -97,16 +96,12 @@ pub(super) struct Refusing {
     pub(super) metrics: Arc<Metrics>,
 }
 
-impl tower::Service<Request<Body>> for Refusing {
+impl hyper::service::Service<Request<Body>> for Refusing {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<Body>) -> Self::Future {
+    fn call(&self, _: Request<Body>) -> Self::Future {
         let refusals = &self.metrics.player_state_calls_refused_total;
         refusals.with_label_values(&["connections"]).inc();
         ready(Ok(retry_later(

@@ -16,10 +16,10 @@ use std::{
 
 use futures_util::future::Either;
 use http::{HeaderMap, Request, Response};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tonic::{Code, body::Body};
-use tower::Service;
 
 use super::{
     methods::{self, Cap},
@@ -132,11 +132,7 @@ where
     type Future =
         Either<Either<Ready<Result<Response<Body>, Infallible>>, S::Future>, Timed<S::Future>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&self, mut request: Request<Body>) -> Self::Future {
         let arrived = Instant::now();
         let Some((cap, cap_name)) = self.caps.of_path(request.uri().path()) else {
             return Either::Left(Either::Right(self.inner.call(request)));

@@ -4,15 +4,14 @@ use std::{
     convert::Infallible,
     future::{Ready, ready},
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::future::Either;
 use http::{Request, Response};
-use tokio_util::sync::CancellationToken;
+use hyper::service::Service;
+use tokio_util::task::TaskTracker;
 use tonic::{Code, body::Body};
-use tower::Service;
 
 use super::refusal::retry_later;
 use crate::telemetry::Metrics;
@@ -24,60 +23,59 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub(super) struct Draining<S> {
     pub(super) inner: S,
-    pub(super) begun: CancellationToken,
+    /// Closed when draining begins: asking that is one load, of a cancelled token it is a lock.
+    pub(super) open: TaskTracker,
     pub(super) metrics: Arc<Metrics>,
 }
 
-impl<S> Service<Request<Body>> for Draining<S>
+impl<S, B> Service<Request<Body>> for Draining<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: From<Body>,
 {
-    type Response = Response<Body>;
+    type Response = Response<B>;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response<Body>, Infallible>>, S::Future>;
+    type Future = Either<Ready<Result<Response<B>, Infallible>>, S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if !self.begun.is_cancelled() {
+    fn call(&self, request: Request<Body>) -> Self::Future {
+        if !self.open.is_closed() {
             return Either::Right(self.inner.call(request));
         }
         let refusals = &self.metrics.player_state_calls_refused_total;
         refusals.with_label_values(&["draining"]).inc();
-        Either::Left(ready(Ok(retry_later(
+        let refusal = retry_later(
             Code::Unavailable,
             "the process is ending: nothing of this call was done, send it again on a new connection".to_owned(),
             RETRY_AFTER,
-        ))))
+        );
+        Either::Left(ready(Ok(refusal.map(B::from))))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::service::service_fn;
     use tonic::Status;
-    use tower::{ServiceExt as _, service_fn};
 
     use super::*;
 
     #[tokio::test]
     async fn a_call_after_the_signal_is_refused_with_what_to_do() {
         let metrics = Arc::new(Metrics::new());
-        let begun = CancellationToken::new();
+        let open = TaskTracker::new();
         let draining = Draining {
             inner: service_fn(|_| ready(Ok(Response::new(Body::empty())))),
-            begun: begun.clone(),
+            open: open.clone(),
             metrics: Arc::clone(&metrics),
         };
-        let call = || draining.clone().oneshot(Request::new(Body::empty()));
+        let call = || draining.call(Request::new(Body::empty()));
 
         let Ok(before) = call().await;
         assert!(
             Status::from_header_map(before.headers()).is_none(),
             "refused before the signal"
         );
-        begun.cancel();
+        open.close();
         let Ok(after) = call().await;
         let status = Status::from_header_map(after.headers()).expect("a refusal");
         assert_eq!(status.code(), Code::Unavailable);

@@ -3,16 +3,11 @@
 //! `FAILPOINTS='handler_begins=panic'` or `'handler_hangs=return'` breaks every call of our services;
 //! `1*return` only the first.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{convert::Infallible, future::Future, pin::Pin};
 
 use http::{Request, Response};
+use hyper::service::Service;
 use tonic::body::Body;
-use tower::Service;
 
 use super::methods::{self, Method};
 
@@ -31,11 +26,7 @@ where
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         let ours = methods::find(request.uri().path()).is_some_and(Method::is_ours);
         let handler = self.inner.call(request);
         Box::pin(async move {

@@ -6,38 +6,70 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
+use prometheus::Histogram;
 use tonic::{Code, Status, body::Body};
-use tower::Service;
 
-use super::methods::{self, Method};
+use super::methods::{self, METHODS, Method};
 use crate::telemetry::Metrics;
 
 /// The label of a method that is not served.
 const UNKNOWN: &str = "unknown";
 
+/// Where calls are counted. The instruments of good calls, which nearly all are, are looked up once.
+#[derive(Debug)]
+pub(super) struct Durations {
+    metrics: Arc<Metrics>,
+    /// By the method's row in the table.
+    good: Vec<Histogram>,
+}
+
+impl Durations {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        let labels = METHODS.iter().map(Method::label);
+        let good = labels.map(|method| of(&metrics, method, Code::Ok));
+        Self {
+            good: good.collect(),
+            metrics,
+        }
+    }
+
+    fn observe(&self, row: Option<usize>, code: Code, took: Duration) {
+        let seconds = took.as_secs_f64();
+        match row.and_then(|row| self.good.get(row)) {
+            Some(good) if code == Code::Ok => good.observe(seconds),
+            Some(_) | None => {
+                let method = row.map_or(UNKNOWN, |row| METHODS[row].label());
+                of(&self.metrics, method, code).observe(seconds);
+            }
+        }
+    }
+}
+
+fn of(metrics: &Metrics, method: &str, code: Code) -> Histogram {
+    let durations = &metrics.rpc_server_call_duration_seconds;
+    durations.with_label_values(&[method, name(code)])
+}
+
 /// A call that is under way; counts itself when it ends, or when it is dropped.
 struct Count {
-    metrics: Arc<Metrics>,
-    method: &'static str,
+    durations: Arc<Durations>,
+    row: Option<usize>,
     began: Instant,
     counted: bool,
 }
 
 impl Count {
     fn end(&mut self, code: Code) {
-        if std::mem::replace(&mut self.counted, true) {
-            return;
+        if !std::mem::replace(&mut self.counted, true) {
+            self.durations.observe(self.row, code, self.began.elapsed());
         }
-        self.metrics
-            .rpc_server_call_duration_seconds
-            .with_label_values(&[self.method, name(code)])
-            .observe(self.began.elapsed().as_secs_f64());
     }
 }
 
@@ -51,25 +83,21 @@ impl Drop for Count {
 #[derive(Debug, Clone)]
 pub(super) struct Measure<S> {
     pub(super) inner: S,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) durations: Arc<Durations>,
 }
 
-impl<S> Service<Request<Body>> for Measure<S>
+impl<S, B> Service<Request<Body>> for Measure<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
 {
-    type Response = Response<Measured>;
+    type Response = Response<Measured<B>>;
     type Error = Infallible;
     type Future = Measuring<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         let count = Count {
-            metrics: Arc::clone(&self.metrics),
-            method: methods::find(request.uri().path()).map_or(UNKNOWN, Method::label),
+            durations: Arc::clone(&self.durations),
+            row: methods::row(request.uri().path()),
             began: Instant::now(),
             counted: false,
         };
@@ -89,11 +117,11 @@ pin_project! {
     }
 }
 
-impl<F> Future for Measuring<F>
+impl<F, B> Future for Measuring<F>
 where
-    F: Future<Output = Result<Response<Body>, Infallible>>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    type Output = Result<Response<Measured>, Infallible>;
+    type Output = Result<Response<Measured<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -107,12 +135,12 @@ where
 }
 
 /// An answer that is being sent: its code stands in its last frame.
-pub(super) struct Measured {
-    inner: Body,
+pub(super) struct Measured<B> {
+    inner: B,
     count: Option<Count>,
 }
 
-impl Measured {
+impl<B> Measured<B> {
     fn end(&mut self, code: Code) {
         if let Some(count) = &mut self.count {
             count.end(code);
@@ -120,8 +148,8 @@ impl Measured {
     }
 }
 
-impl http_body::Body for Measured {
-    type Data = prost::bytes::Bytes;
+impl<B: http_body::Body<Error = Status> + Unpin> http_body::Body for Measured<B> {
+    type Data = B::Data;
     type Error = Status;
 
     fn poll_frame(

@@ -29,106 +29,108 @@ impl Method {
         &self.path[1..]
     }
 
+    /// Whether it takes commands. The settings see to it that its answer is never over the message cap.
+    pub fn takes_commands(&self) -> bool {
+        self.path == APPLY_BATCH || self.path == APPLY
+    }
+
     /// Whether it is one of the schema's, where bounds and deadlines are asked for.
     pub fn is_ours(&self) -> bool {
         self.cap != Cap::Free
     }
 }
 
-const fn row(path: &'static str, cap: Cap) -> Method {
+const fn method(path: &'static str, cap: Cap) -> Method {
     Method { path, cap }
 }
 
+const APPLY_BATCH: &str = "/treasurehunt.playerstate.v1.PlayerStateService/ApplyBatch";
+const APPLY: &str = "/treasurehunt.playerstate.v1.PlayerStateService/Apply";
+
 /// The table.
 pub static METHODS: &[Method] = &[
-    row(
-        "/treasurehunt.playerstate.v1.PlayerStateService/ApplyBatch",
-        Cap::Command,
-    ),
-    row(
-        "/treasurehunt.playerstate.v1.PlayerStateService/Apply",
-        Cap::Command,
-    ),
-    row(
+    method(APPLY_BATCH, Cap::Command),
+    method(APPLY, Cap::Command),
+    method(
         "/treasurehunt.playerstate.v1.PlayerStateService/GetPlayer",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.PlayerStateService/GetHunt",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.PlayerStateService/CreateHunt",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.PlayerStateService/EndHunt",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.EventFeedService/ReadRecords",
         Cap::LongPoll,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.EventFeedService/GetRecord",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Hello",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/ListHunts",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Probe",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/GetSnapshot",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Offer",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Seal",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Stage",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Activate",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Reopen",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Discard",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Retire",
         Cap::Command,
     ),
-    row(
+    method(
         "/treasurehunt.playerstate.v1.OwnershipService/Follow",
         Cap::Command,
     ),
-    row("/grpc.health.v1.Health/Check", Cap::Free),
-    row("/grpc.health.v1.Health/Watch", Cap::Free),
-    row("/grpc.health.v1.Health/List", Cap::Free),
-    row(
+    method("/grpc.health.v1.Health/Check", Cap::Free),
+    method("/grpc.health.v1.Health/Watch", Cap::Free),
+    method("/grpc.health.v1.Health/List", Cap::Free),
+    method(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         Cap::Free,
     ),
-    row(
+    method(
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         Cap::Free,
     ),
@@ -143,7 +145,12 @@ pub const OUR_SERVICES: [&str; 3] = [
 
 /// The row of a path, if it is served.
 pub fn find(path: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.path == path)
+    row(path).map(|row| &METHODS[row])
+}
+
+/// Its place in the table.
+pub(super) fn row(path: &str) -> Option<usize> {
+    METHODS.iter().position(|method| method.path == path)
 }
 
 #[cfg(test)]

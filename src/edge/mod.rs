@@ -32,13 +32,12 @@ mod workers;
 use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::service::Routes;
 
 pub(crate) use self::listen::in_use;
 use self::{
     accept::Accept, connections::Slots, listen::Listener, stack::Service, workers::Workers,
 };
-use crate::{config::Settings, exit::Exit, telemetry::Metrics};
+use crate::{config::Settings, exit::Exit, rpc::Routes, telemetry::Metrics};
 
 /// Listeners that are bound and not served yet: clients wait in the backlog.
 pub struct Bound(Vec<Listener>);
@@ -79,7 +78,7 @@ impl Bound {
     ) -> Result<Serving, Exit> {
         let draining = CancellationToken::new();
         let open = TaskTracker::new();
-        let service = Arc::new(Service::new(routes, settings, metrics, &draining));
+        let service = Arc::new(Service::new(routes, settings, metrics, &draining, &open));
         let connections_max = settings.connections_max + settings.connections_refused_max;
         let accept = Arc::new(Accept {
             workers: Workers::start(threads(settings), connections_max, &service)?,

@@ -14,9 +14,9 @@ use std::{
 
 use futures_util::{FutureExt as _, future::CatchUnwind};
 use http::{Request, Response};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tonic::{Code, body::Body};
-use tower::Service;
 
 use super::refusal::refused;
 use crate::telemetry::Metrics;
@@ -36,11 +36,7 @@ where
     type Error = Infallible;
     type Future = Caught<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         Caught {
             // Nothing that the handler had is looked at again after a panic.
             inner: AssertUnwindSafe(self.inner.call(request)).catch_unwind(),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceBuilder;
 
 use super::{
@@ -13,12 +12,12 @@ use super::{
     connections::{REFUSED_FOR, Refusing, Slot},
     deadline::{Caps, Deadline},
     draining::Draining,
-    measure::Measure,
+    measure::{Durations, Measure},
     panic::Panic,
     trace::Trace,
     translate::Translate,
 };
-use crate::{config::Settings, telemetry::Metrics};
+use crate::{config::Settings, rpc::Routes, telemetry::Metrics};
 
 #[cfg(feature = "failpoints")]
 type Handlers = super::faults::Faults<Routes>;
@@ -30,29 +29,25 @@ type Stack = Measure<Trace<Draining<Admission<Deadline<Panic<Translate<Handlers>
 /// A call comes in at the top. Outermost stands what must see every call, refused ones too; a call is
 /// refused before it takes a place, takes a place before its time runs, and nothing stands between a
 /// handler and what catches its panic but the layer that reads its answer.
-fn stack(
-    routes: Routes,
-    settings: &Settings,
-    metrics: &Arc<Metrics>,
-    draining: &CancellationToken,
-) -> Stack {
+fn stack(routes: Routes, settings: &Settings, metrics: &Arc<Metrics>, open: &TaskTracker) -> Stack {
     let metrics = || Arc::clone(metrics);
     let places = Places::new(settings.calls_in_flight_max, metrics());
+    let durations = Arc::new(Durations::new(metrics()));
     let caps = Caps::of(settings);
     let layers = ServiceBuilder::new()
         .layer_fn(|inner| Measure {
             inner,
-            metrics: metrics(),
+            durations: Arc::clone(&durations),
         })
         .layer_fn(|inner| Trace { inner })
         .layer_fn(|inner| Draining {
             inner,
-            begun: draining.clone(),
+            open: open.clone(),
             metrics: metrics(),
         })
         .layer_fn(|inner| Admission {
             inner,
-            places: places.clone(),
+            places: Arc::clone(&places),
         })
         .layer_fn(|inner| Deadline {
             inner,
@@ -75,8 +70,9 @@ fn stack(
 /// What every connection is served with. Shared by all threads.
 pub(super) struct Service {
     protocol: Protocol,
-    stack: Stack,
-    refusing: Measure<Refusing>,
+    /// Shared by all connections as it is: a call clones nothing of it but what it takes along.
+    stack: Arc<Stack>,
+    refusing: Arc<Measure<Refusing>>,
     draining: CancellationToken,
 }
 
@@ -86,6 +82,7 @@ impl Service {
         settings: &Settings,
         metrics: &Arc<Metrics>,
         draining: &CancellationToken,
+        open: &TaskTracker,
     ) -> Self {
         let refusing = Refusing {
             connections_max: settings.connections_max,
@@ -93,11 +90,11 @@ impl Service {
         };
         Self {
             protocol: Protocol::new(settings, Arc::clone(metrics)),
-            stack: stack(routes, settings, metrics, draining),
-            refusing: Measure {
+            stack: Arc::new(stack(routes, settings, metrics, open)),
+            refusing: Arc::new(Measure {
                 inner: refusing,
-                metrics: Arc::clone(metrics),
-            },
+                durations: Arc::new(Durations::new(Arc::clone(metrics))),
+            }),
             draining: draining.clone(),
         }
     }

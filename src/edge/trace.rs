@@ -8,11 +8,11 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response};
+use hyper::service::Service;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use pin_project_lite::pin_project;
 use tonic::{Code, body::Body};
-use tower::Service;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -27,19 +27,15 @@ pub(super) struct Trace<S> {
     pub(super) inner: S,
 }
 
-impl<S> Service<Request<Body>> for Trace<S>
+impl<S, B> Service<Request<Body>> for Trace<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
 {
-    type Response = Response<Body>;
+    type Response = Response<B>;
     type Error = Infallible;
     type Future = Traced<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         let span = match methods::find(request.uri().path()) {
             Some(method) if method.is_ours() => span(method, request.headers()),
             Some(_) | None => Span::none(),
@@ -88,9 +84,9 @@ pin_project! {
     }
 }
 
-impl<F> Future for Traced<F>
+impl<F, B> Future for Traced<F>
 where
-    F: Future<Output = Result<Response<Body>, Infallible>>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
 {
     type Output = F::Output;
 

@@ -15,9 +15,9 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
+use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tonic::{Code, Status, body::Body};
-use tower::Service;
 
 use super::{
     measure::code_in,
@@ -43,11 +43,7 @@ where
     type Error = Infallible;
     type Future = Translated<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Body>) -> Self::Future {
         let translator = Translator {
             method: methods::find(request.uri().path()),
             metrics: Arc::clone(&self.metrics),
@@ -78,6 +74,9 @@ where
         let this = self.project();
         let Ok(mut response) = ready!(this.inner.poll(cx));
         this.translator.translate(response.headers_mut());
+        if this.translator.method.is_some_and(Method::takes_commands) {
+            return Poll::Ready(Ok(response));
+        }
         // An answer that turned out too large says so after its headers.
         let translator = this.translator.clone();
         Poll::Ready(Ok(response.map(|body| {

@@ -5,12 +5,13 @@
 //! durable at once, in the sense of `--durability none`: it lives as long as the process.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     future::{pending, ready},
     mem,
     ops::RangeInclusive,
 };
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use prost::bytes::Bytes;
 use tokio::{sync::Notify, task::coop::consume_budget};
@@ -222,7 +223,7 @@ impl Records {
     fn push(&mut self, entry: Entry, bounds: RingBounds) -> Place {
         let place = self.end();
         self.hunts
-            .entry(entry.hunt.clone())
+            .entry_ref(&entry.hunt)
             .or_insert_with(|| HuntPlaces {
                 first_sequence: entry.sequence,
                 places: VecDeque::new(),

@@ -10,6 +10,7 @@ mod feed;
 mod fields;
 mod hunts;
 mod ownership;
+mod routes;
 
 /// The servers of the schema's services, generated, over [`codec`].
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+pub use self::routes::Routes;
 use self::{
     errors::Failure,
     server::{

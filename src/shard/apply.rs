@@ -5,12 +5,9 @@
 
 use std::{cell::RefCell, time::Instant};
 
-use prost::{
-    Message as _,
-    bytes::{Bytes, BytesMut},
-};
+use prost::{Message as _, bytes::Bytes};
 
-use super::{CallTime, Panicked, Shard, tally::Tally};
+use super::{CallTime, Panicked, Shard, tally::Tally, time::Reading};
 use crate::{
     engine::{self, Ended, Fields, HuntGuard, NotServed, Verdict},
     journal::{APPLIED_BYTES_MAX, Entry, NoRoom, Room},
@@ -20,9 +17,6 @@ use crate::{
 
 /// What an outcome takes in an answer, as a rule: more only costs a longer list.
 const OUTCOME_BYTES: usize = 48;
-
-/// Records are cut from pieces of memory of so many bytes.
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// Why a command went no further. Nothing of it was journaled.
 enum Stop {
@@ -39,7 +33,7 @@ pub struct Answers {
     tally: Tally,
 }
 
-/// What a thread uses again for every command, so that none of them allocates.
+/// What a thread uses again for every command, so that of it nothing but its record is allocated.
 #[derive(Default)]
 struct Work {
     outcome: engine::Outcome,
@@ -47,7 +41,6 @@ struct Work {
     command: Vec<u8>,
     answer: Vec<u8>,
     record: Vec<u8>,
-    piece: BytesMut,
 }
 
 thread_local! {
@@ -58,6 +51,7 @@ impl Shard {
     /// Takes the command of a call to its outcome.
     pub fn apply(&self, time: CallTime, commands: &Commands<'_>) -> Result<Answers, Panicked> {
         let mut answers = Answers::with_room(commands.len());
+        let time = (time, self.clock.read());
         WORK.with_borrow_mut(|work| {
             let mut all = commands.iter();
             all.try_for_each(|sent| self.apply_with(time, &sent, work, &mut answers))
@@ -69,6 +63,7 @@ impl Shard {
     /// refused unapplied.
     pub fn apply_all(&self, time: CallTime, commands: &Commands<'_>) -> Answers {
         let mut answers = Answers::with_room(commands.len());
+        let time = (time, self.clock.read());
         let outcome_bytes_max = self.limits.batch_outcome_bytes_max;
         WORK.with_borrow_mut(|work| {
             for sent in commands.iter() {
@@ -96,7 +91,7 @@ impl Shard {
 
     fn apply_with(
         &self,
-        time: CallTime,
+        time: (CallTime, Reading),
         sent: &Sent<'_>,
         work: &mut Work,
         answers: &mut Answers,
@@ -114,19 +109,24 @@ impl Shard {
     }
 
     /// Leaves the outcome in `work`.
-    fn try_apply(&self, time: CallTime, sent: &Sent<'_>, work: &mut Work) -> Result<(), Stop> {
+    fn try_apply(
+        &self,
+        (time, clock): (CallTime, Reading),
+        sent: &Sent<'_>,
+        work: &mut Work,
+    ) -> Result<(), Stop> {
         let checked = sent.command.check().map_err(engine::Refusal::Invalid)?;
         let instant = Instant::now();
         if time.is_over(instant, sent.budget_ms) {
             return Err(Stop::Expired);
         }
-        let now = self.clock.at(instant);
+        let now = clock.moved_to(instant);
         let found = self.hunts.get(checked.hunt_id());
         let found = found.ok_or(engine::Refusal::UnknownHunt)?;
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
         let hunt = found.lock()?;
         let outcome = &mut work.outcome;
-        let (hunt, (ended, digest)) = self.guarded(hunt, |hunt| {
+        let (hunt, (ended, digest)) = self.guarded(found.id(), hunt, |hunt| {
             let ended = hunt.apply(now, &checked, outcome);
             // A panic here leaves a change that no record tells of.
             fail::fail_point!("apply");
@@ -171,20 +171,11 @@ impl Shard {
                 hunt: hunt.id().clone(),
                 sequence,
                 is_move: sent.command.is_move(),
-                record: cut(&mut work.piece, &work.record),
+                record: Bytes::copy_from_slice(&work.record),
             };
             self.journal.append(room, entry);
         }
     }
-}
-
-/// A copy of `bytes` at the end of a piece of memory, of which there is a new one when it is full.
-fn cut(piece: &mut BytesMut, bytes: &[u8]) -> Bytes {
-    if piece.capacity() < bytes.len() {
-        piece.reserve(PIECE_BYTES.max(bytes.len()));
-    }
-    piece.extend_from_slice(bytes);
-    piece.split().freeze()
 }
 
 impl Answers {

@@ -137,7 +137,8 @@ impl Shard {
     pub fn end(&self, id: &HuntId) -> Result<(Vec<Standing>, u32), HuntRefused> {
         let found = self.find(id)?;
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
-        let (hunt, ended) = self.guarded(found.lock()?, |hunt| hunt.end(self.clock.now()))?;
+        let (hunt, ended) =
+            self.guarded(found.id(), found.lock()?, |hunt| hunt.end(self.clock.now()))?;
         if let Some(ended) = ended {
             self.append_end(room, &hunt, &ended);
             return Ok((ended.standings, ended.players));
@@ -148,7 +149,7 @@ impl Shard {
     /// A hunt, with its best `top`.
     pub fn view(&self, id: &HuntId, top: usize) -> Result<HuntView, HuntRefused> {
         let found = self.find(id)?;
-        let (_, view) = self.guarded(found.lock()?, |hunt| hunt.view(top))?;
+        let (_, view) = self.guarded(found.id(), found.lock()?, |hunt| hunt.view(top))?;
         Ok(view)
     }
 
@@ -156,7 +157,9 @@ impl Shard {
     pub fn player(&self, id: &HuntId, player: PlayerId) -> Result<PlayerView, HuntRefused> {
         let found = self.find(id)?;
         let now = self.clock.now();
-        let (_, view) = self.guarded(found.lock()?, |hunt| hunt.player_view(player, now))?;
+        let (_, view) = self.guarded(found.id(), found.lock()?, |hunt| {
+            hunt.player_view(player, now)
+        })?;
         view.ok_or(HuntRefused::UnknownPlayer(player))
     }
 

@@ -216,10 +216,10 @@ impl Shard {
     /// put the hunt into quarantine: one hunt is out of service, and nothing else.
     fn guarded<G: Deref<Target = Hunt>, T>(
         &self,
+        hunt_id: &HuntId,
         hunt: G,
         work: impl FnOnce(&mut G) -> T,
     ) -> Result<(G, T), Panicked> {
-        let hunt_id = hunt.id().clone();
         // Whatever `work` had is dropped or, with the hunt, never looked at again.
         let caught = catch_unwind(AssertUnwindSafe(move || {
             let mut hunt = hunt;

@@ -147,7 +147,8 @@ impl Shard {
     ) -> Result<u64, ActivateRefused> {
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
         let now = self.clock.now();
-        let (hunt, activated) = self.guarded(lock.hold()?, |hunt| hunt.activate(now, asked))?;
+        let (hunt, activated) =
+            self.guarded(lock.id(), lock.hold()?, |hunt| hunt.activate(now, asked))?;
         match activated.map_err(ActivateRefused::Engine)? {
             Activated::Before { since } => Ok(since),
             Activated::Now(changed) => {

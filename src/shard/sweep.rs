@@ -74,7 +74,7 @@ impl Shard {
             }
         };
         let now = self.clock.now();
-        let Ok((hunt, ended)) = self.guarded(hunt, |hunt| hunt.end_if_due(now)) else {
+        let Ok((hunt, ended)) = self.guarded(lock.id(), hunt, |hunt| hunt.end_if_due(now)) else {
             return Swept::Stays;
         };
         if let Some(ended) = ended {

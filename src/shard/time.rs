@@ -48,16 +48,39 @@ impl Clock {
 
     /// Both clocks, as the engine wants them.
     pub(super) fn now(&self) -> Now {
-        self.at(Instant::now())
+        let reading = self.read();
+        reading.moved_to(reading.at)
     }
 
-    /// Both clocks, where the monotonic one was read already.
-    pub(super) fn at(&self, instant: Instant) -> Now {
+    /// The wall clock, for a call that reads the time of each of its commands.
+    pub(super) fn read(&self) -> Reading {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let since_start = instant.saturating_duration_since(self.started);
-        Now {
+        Reading {
+            clock: *self,
+            at: Instant::now(),
             wall_ms: i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
-            mono_ms: u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// A reading of the wall clock, which goes on by the monotonic one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    clock: Clock,
+    at: Instant,
+    wall_ms: i64,
+}
+
+impl Reading {
+    /// Both clocks at an instant that is not before the reading.
+    pub(super) fn moved_to(&self, instant: Instant) -> Now {
+        let ms = |from| {
+            let since = instant.saturating_duration_since(from).as_millis();
+            u64::try_from(since).unwrap_or(u64::MAX)
+        };
+        Now {
+            wall_ms: self.wall_ms.saturating_add_unsigned(ms(self.at)),
+            mono_ms: ms(self.clock.started),
         }
     }
 }

@@ -1,0 +1,95 @@
+package sidecar
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// ready is calls that are to be sent, with so much time left.
+func ready(commands int, left time.Duration, now time.Time) []*call {
+	calls := make([]*call, commands)
+	for i := range calls {
+		calls[i] = &call{deadline: now.Add(left)}
+	}
+	return calls
+}
+
+func TestASenderWaitsOnlyWhereMoreWillCome(t *testing.T) {
+	const flight = 100 * time.Microsecond
+	now := time.Now()
+	for _, c := range []struct {
+		name     string
+		arrived  []uint64 // while each call was out
+		commands int
+		left     time.Duration
+		most     time.Duration
+		want     bool
+	}{
+		{"a caller alone", []uint64{0, 0, 0, 0}, 1, time.Second, lingerMax, false},
+		{"nothing was sent yet", nil, 1, time.Second, lingerMax, false},
+		{"10,000/s in two lanes", []uint64{0, 1, 0, 1, 1, 0, 0, 1}, 1, time.Second, lingerMax, true},
+		{"one in a hundred calls", append([]uint64{1}, make([]uint64, 40)...), 1, time.Second, lingerMax, false},
+		{"enough is there", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerMax, false},
+		{"a deadline is near", []uint64{3, 3, 3}, 1, lingerMax, lingerMax, false},
+		{"never", []uint64{3, 3, 3}, 1, time.Second, -1, false},
+	} {
+		l := linger{most: c.most, sleep: func(time.Duration) {}}
+		for _, arrived := range c.arrived {
+			l.landed(flight, arrived)
+		}
+		if got := l.pays(ready(c.commands, c.left, now), now); got != c.want {
+			t.Errorf("%s: it waits: %v", c.name, got)
+		}
+	}
+}
+
+// TestWhatComesInTheWaitIsInTheSameCall holds a call until others are queued, so that
+// the next one waits, and has one more come meanwhile.
+func TestWhatComesInTheWaitIsInTheSameCall(t *testing.T) {
+	batch, arrived, release := gated()
+	c := startFake(t, batch).client(t, Config{})
+	ctx := within(t, 2*time.Second)
+	var all sync.WaitGroup
+	apply := func(id uint64) {
+		all.Go(func() {
+			if _, err := c.Apply(ctx, dig(id, id)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	apply(1)
+	<-arrived
+	// The sender is in its call, and looks at this after it.
+	c.lanes[0].linger.sleep = func(time.Duration) {
+		apply(4)
+		queued(t, c, 1)
+	}
+	c.lanes[0].linger.most = 100 * time.Millisecond
+	apply(2)
+	apply(3)
+	queued(t, c, 2)
+	release <- struct{}{}
+	if n := <-arrived; n != 3 {
+		t.Errorf("the call after the wait carries %d commands, and should carry 3", n)
+	}
+	release <- struct{}{}
+	all.Wait()
+}
+
+func TestASleepOfLessThanAMillisecondIsNoLonger(t *testing.T) {
+	s, err := newSleeper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	best := time.Hour
+	for range 100 { // a busy machine may hold up some, and not all
+		began := time.Now()
+		s.sleep(lingerMax)
+		best = min(best, time.Since(began))
+	}
+	if best < lingerMax || best > 2*lingerMax {
+		t.Errorf("the shortest of 100 sleeps of %s took %s", lingerMax, best)
+	}
+}
