@@ -2,8 +2,10 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -66,9 +68,50 @@ func (c *Client) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outc
 	if failure := playerstate.CheckBatch(len(cmds)); failure != nil {
 		return nil, failure
 	}
+	return c.ApplyAll(ctx, cmds)
+}
+
+// ApplyAll is for callers with a tick: it takes any number of commands, sends them in as
+// few calls as the lanes and their bounds allow, and answers as many outcomes in the same
+// order, within its deadline, at most 2 s. A player's commands are applied in their order.
+// More than QueueCommands go one portion after the other. Errors are as of ApplyBatch, of
+// all that is left where a portion was not answered at all.
+func (c *Client) ApplyAll(ctx context.Context, cmds []*pb.Command) ([]*pb.Outcome, error) {
 	ctx, cancel := bounded(ctx, 0, callTimeMax)
 	defer cancel()
+	if len(cmds) <= c.portion {
+		return c.applyPortion(ctx, cmds)
+	}
+	outcomes := make([]*pb.Outcome, 0, len(cmds))
+	for portion := range slices.Chunk(cmds, c.portion) {
+		answered, err := c.applyPortion(ctx, portion)
+		var failure *playerstate.Failure
+		switch {
+		case errors.As(err, &failure) && len(outcomes) > 0:
+			for _, cmd := range portion {
+				outcomes = append(outcomes, failure.Outcome(cmd.GetRequestId()))
+			}
+		case err != nil:
+			return nil, err
+		default:
+			outcomes = append(outcomes, answered...)
+		}
+	}
+	return outcomes, nil
+}
+
+// encodedBytes is what most commands take. One that takes more has memory of its own.
+const encodedBytes = 80
+
+func (c *Client) applyPortion(ctx context.Context, cmds []*pb.Command) ([]*pb.Outcome, error) {
 	calls, all := make([]call, len(cmds)), newGroup(len(cmds))
+	if len(cmds) == 0 {
+		return nil, nil
+	}
+	encoded := make([]byte, len(cmds)*encodedBytes)
+	for i := range calls {
+		calls[i].encoded = encoded[i*encodedBytes : i*encodedBytes : (i+1)*encodedBytes]
+	}
 	for i, queued := range c.byLane(ctx, calls, cmds, all) {
 		c.lanes[i].put(queued...)
 	}
@@ -83,6 +126,9 @@ func (c *Client) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outc
 // are returned for each lane, in order.
 func (c *Client) byLane(ctx context.Context, calls []call, cmds []*pb.Command, all *group) [][]*call {
 	lanes := make([][]*call, len(c.lanes))
+	for i := range lanes {
+		lanes[i] = make([]*call, 0, 2*len(cmds)/len(lanes)) // they share about evenly
+	}
 	for i, cmd := range cmds {
 		call := &calls[i]
 		call.group = all

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +87,66 @@ func TestABatchAnswersInTheOrderOfItsCommandsOverAllLanes(t *testing.T) {
 		if outcome.GetRequestId() != uint64(i+1) || outcome.GetVerdict() != want {
 			t.Fatalf("outcome %d is %v", i, outcome)
 		}
+	}
+}
+
+func TestATickOfAnySizeIsAnsweredInItsOrderInAsFewCallsAsThereCanBe(t *testing.T) {
+	f := startFake(t, nil)
+	c := f.client(t, Config{Lanes: 2, QueueCommands: 3000})
+	for _, size := range []int{0, 1, 256, 2500, 7000} {
+		before := len(f.received())
+		var cmds []*pb.Command
+		for id := range uint64(size) {
+			cmds = append(cmds, dig(id+1, id+1))
+		}
+		outcomes, err := c.ApplyAll(within(t, 2*time.Second), cmds)
+		if err != nil || len(outcomes) != size {
+			t.Fatalf("%d commands: %d outcomes, %v", size, len(outcomes), err)
+		}
+		for i, outcome := range outcomes {
+			if outcome.GetRequestId() != uint64(i+1) || outcome.GetVerdict() != pb.Verdict_VERDICT_APPLIED {
+				t.Fatalf("%d commands: outcome %d is %v", size, i, outcome)
+			}
+		}
+		// A portion may be cut once more where a lane begins to send before all of it is there.
+		portions := (size + 2999) / 3000
+		most := 2 * (portions + size/playerstate.MaxBatch + 1)
+		if calls := len(f.received()) - before; calls > most {
+			t.Errorf("%d commands took %d calls, and should take %d at most", size, calls, most)
+		}
+	}
+}
+
+// TestATickThatEndsEarlySaysOfEachCommandWhatIsKnown has a second portion whose call is
+// never answered.
+func TestATickThatEndsEarlySaysOfEachCommandWhatIsKnown(t *testing.T) {
+	var calls atomic.Int64
+	f := startFake(t, func(ctx context.Context, cmds []*pb.Command) (*pb.ApplyBatchResponse, error) {
+		if calls.Add(1) == 1 {
+			return applied(cmds), nil
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	c := f.client(t, Config{QueueCommands: 2})
+	cmds := []*pb.Command{dig(1, 1), dig(2, 2), dig(3, 3), dig(4, 4), dig(5, 5)}
+	outcomes, err := c.ApplyAll(within(t, 200*time.Millisecond), cmds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var verdicts []pb.Verdict
+	for i, outcome := range outcomes {
+		if outcome.GetRequestId() != uint64(i+1) {
+			t.Errorf("outcome %d is of request %d", i, outcome.GetRequestId())
+		}
+		verdicts = append(verdicts, outcome.GetVerdict())
+	}
+	want := []pb.Verdict{
+		pb.Verdict_VERDICT_APPLIED, pb.Verdict_VERDICT_APPLIED,
+		pb.Verdict_VERDICT_UNKNOWN, pb.Verdict_VERDICT_UNKNOWN, pb.Verdict_VERDICT_EXPIRED,
+	}
+	if !slices.Equal(verdicts, want) {
+		t.Errorf("the verdicts are %v, and should be %v", verdicts, want)
 	}
 }
 

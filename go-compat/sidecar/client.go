@@ -24,6 +24,7 @@ type Client struct {
 	feedCalls *gate // of feed
 	metrics   *metrics
 	seed      maphash.Seed // of the hash that chooses a player's lane
+	portion   int          // the most commands that ApplyAll queues at once
 
 	conns     []*grpc.ClientConn
 	abort     context.CancelFunc // ends the calls of the lanes
@@ -50,6 +51,7 @@ func Dial(config Config) (*Client, error) {
 		feedCalls: newGate(config.CallsInFlight),
 		metrics:   newMetrics(),
 		seed:      maphash.MakeSeed(),
+		portion:   config.QueueCommands,
 		singles:   sync.Pool{New: func() any { return newSingle() }},
 	}
 	if err := c.connect(config); err != nil {
