@@ -173,6 +173,13 @@ func (c *Crowd) Callers(engine Engine, count int) []load.Send {
 	return sends
 }
 
+// Commands lets all players act in turn, without learning what is answered: a player that
+// acts again may think that it is elsewhere. Each command is good until the next.
+func (c *Crowd) Commands() func() *pb.Command {
+	turn, random, into := c.turns(0, 1), c.random(0), newCommand()
+	return func() *pb.Command { return c.act(into, turn(), random) }
+}
+
 // Ticks splits the crowd among so many callers, each of which lets so many of its players
 // act at once, every one of them once, and waits for them all.
 func (c *Crowd) Ticks(engine Batcher, count, size int) ([]load.Play, error) {

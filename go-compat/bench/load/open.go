@@ -169,6 +169,15 @@ func (m *meter) result(perSecond float64, length time.Duration) OpenResult {
 	return result
 }
 
+// SpreadOf is the spread of latencies that somebody else measured.
+func SpreadOf(latencies []time.Duration) Spread {
+	all := newHistogram()
+	for _, latency := range latencies {
+		record(all, latency)
+	}
+	return spread(all)
+}
+
 func spread(h *hdrhistogram.Histogram) Spread {
 	return Spread{
 		Count: h.TotalCount(),

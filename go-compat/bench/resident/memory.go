@@ -18,15 +18,15 @@ type Weight struct {
 	ResidentBytes int64 `json:"resident_bytes"`
 }
 
-const (
-	// steps from no players to all of them.
-	steps = 4
-	// commandsEach fill a player's remembered requests, together with the Join.
-	commandsEach = 3
-)
+// parts of the players that a server is weighed with.
+var parts = []float64{0, 0.25, 0.5, 1}
 
-// Memory is the suite of what a player takes: the slope between a server with none and
-// one with all. Neither engine keeps records for the feed here, which are bounded and
+// commandsEach fill a player's remembered requests, together with the Join.
+const commandsEach = 3
+
+// Memory is the suite of what a player takes: the slope between a server with a quarter of
+// the players and one with all. (One with none has not worked yet, so that it lacks also
+// what a server takes for its work, however many players there are.) Neither engine keeps records for the feed here, which are bounded and
 // not a player's. The Go engine is weighed after a collection, which its server would
 // not be by itself: in the load process, less what the load has of a player.
 func Memory(ctx context.Context, config Config, r *report.Report, log *slog.Logger) error {
@@ -45,8 +45,8 @@ func (b *bench) memory(ctx context.Context) error {
 		weigh func(context.Context) (int64, error)
 	}{{"sidecar", b.weighSidecar}, {"go", b.weighEngine}} {
 		var weights []Weight
-		for step := range steps {
-			b.Hunts = all * step / (steps - 1)
+		for _, part := range parts {
+			b.Hunts = int(part * float64(all))
 			bytes, err := weighed.weigh(ctx)
 			if err != nil {
 				return fmt.Errorf("%s with %d players: %w", weighed.name, b.Hunts*huntPlayers, err)
@@ -56,8 +56,8 @@ func (b *bench) memory(ctx context.Context) error {
 			weights = append(weights, weight)
 		}
 		b.ran(weighed.name, 1, weights)
-		none, most := weights[0], weights[len(weights)-1]
-		slopes[weighed.name] = []float64{float64(most.ResidentBytes-none.ResidentBytes) / float64(most.Players-none.Players)}
+		few, most := weights[1], weights[len(weights)-1]
+		slopes[weighed.name] = []float64{float64(most.ResidentBytes-few.ResidentBytes) / float64(most.Players-few.Players)}
 	}
 	b.Hunts = all
 	ratio, err := report.Ratio(report.Figure{

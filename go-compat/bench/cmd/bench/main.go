@@ -52,6 +52,9 @@ var suites = []struct {
 	{"connections", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return resident.Connections(ctx, s.resident, r, log)
 	}},
+	{"vegeta", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return resident.Vegeta(ctx, s.resident, r, log)
+	}},
 	{"journal", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return journal.Run(ctx, s.Config, r, log)
 	}},
