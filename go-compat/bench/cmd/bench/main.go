@@ -17,6 +17,7 @@ import (
 	"treasurehunt.example/go-compat/bench/journal"
 	"treasurehunt.example/go-compat/bench/load"
 	"treasurehunt.example/go-compat/bench/loader"
+	"treasurehunt.example/go-compat/bench/plots"
 	"treasurehunt.example/go-compat/bench/report"
 	"treasurehunt.example/go-compat/bench/resident"
 	"treasurehunt.example/go-compat/services/program"
@@ -168,11 +169,14 @@ func loadItself(ctx context.Context, s *settings, r *report.Report) error {
 func tableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "table REPORT.json DOCUMENT.md",
-		Short: "Write the table of a report into a document, between its marks",
+		Short: "Write the table of a report into a document, between its marks, and its pictures beside it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := report.ReadFile(args[0])
 			if err != nil {
+				return err
+			}
+			if err := plots.Write(r, report.PicturesOf(args[1])); err != nil {
 				return err
 			}
 			return r.WriteTable(args[1])
