@@ -47,7 +47,7 @@ var (
 func (c *Crowd) next(into *command, player int) *pb.Command {
 	s := &c.seats[player]
 	s.request++
-	into.cmd.HuntId, into.cmd.PlayerId, into.cmd.RequestId = c.hunts[player/c.perHunt], uint64(player)+1, s.request
+	into.cmd.HuntId, into.cmd.PlayerId, into.cmd.RequestId = c.hunts[player/c.perHunt], c.id(player), s.request
 	return &into.cmd
 }
 

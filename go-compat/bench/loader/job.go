@@ -82,7 +82,7 @@ func serve(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
 
 // begin lets everybody join.
 func (j Job) begin(ctx context.Context, connection connection) (*session, error) {
-	s := &session{Job: j, players: crowd.New(j.Seed, j.Hunts, j.Players)}
+	s := &session{Job: j, players: crowd.Beside(j.Others, j.Seed, j.Hunts, j.Players)}
 	s.players.Treasures = j.Treasures
 	if err := j.sitDown(ctx, s.players, connection); err != nil {
 		return nil, err
