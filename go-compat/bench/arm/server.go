@@ -8,7 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -76,17 +79,29 @@ const AnyCore = ""
 // Cores are where a server and its load run, each as a list for taskset(1).
 type Cores struct{ Server, Load string }
 
-// Apart has the server on the first half of the cores and the load on the second, so
-// that neither is in the other's way.
+// Apart has the server on the first half of the cores that this process may use and the
+// load on the second, so that neither is in the other's way.
 func Apart() (Cores, error) {
-	cores := runtime.NumCPU()
-	if cores < 2 {
-		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", cores)
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return Cores{}, fmt.Errorf("ask for the cores: %w", err)
 	}
-	return Cores{Server: span(0, cores/2), Load: span(cores/2, cores)}, nil
+	return halves(allowed)
 }
 
-func span(from, to int) string { return fmt.Sprintf("%d-%d", from, to-1) }
+func halves(allowed unix.CPUSet) (Cores, error) {
+	var cores []string
+	for core := 0; len(cores) < allowed.Count(); core++ {
+		if allowed.IsSet(core) {
+			cores = append(cores, strconv.Itoa(core))
+		}
+	}
+	half := len(cores) / 2
+	if half == 0 {
+		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", len(cores))
+	}
+	return Cores{Server: strings.Join(cores[:half], ","), Load: strings.Join(cores[half:], ",")}, nil
+}
 
 // Serving is a server that takes commands.
 type Serving struct {
