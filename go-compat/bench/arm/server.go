@@ -141,37 +141,10 @@ func (s Server) Start(ctx context.Context, dir, cores string) (*Serving, error) 
 	return serving, err
 }
 
-// With starts the server in a new directory of that name under dir, lets do work with
-// it, and leaves neither the process nor the directory behind. After an error the
-// directory stays, with the server's log.
+// With does with a server what the function of that name does with an arm.
 func (s Server) With(ctx context.Context, dir, name, cores string, do func(*Serving) error) error {
-	own, err := emptied(dir, name)
-	if err != nil {
-		return err
-	}
-	starting, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	serving, err := s.Start(starting, own, cores)
-	if err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
-	}
-	err = do(serving)
-	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
-		return errors.Join(err, serving.process.Kill(), os.RemoveAll(own))
-	}
-	if err := errors.Join(err, serving.stop()); err != nil {
-		return fmt.Errorf("%s (its logs are kept in %s): %w", name, filepath.Join(own, "logs"), err)
-	}
-	return os.RemoveAll(own)
-}
-
-// emptied is a new directory.
-func emptied(dir, name string) (string, error) {
-	own := filepath.Join(dir, name)
-	if err := os.RemoveAll(own); err != nil {
-		return "", err
-	}
-	return own, os.MkdirAll(own, 0o755)
+	start := func(ctx context.Context, own string) (*Serving, error) { return s.Start(ctx, own, cores) }
+	return within(ctx, dir, name, start, do)
 }
 
 // launch runs a program that has no admin port, and waits for its socket.
@@ -210,9 +183,11 @@ func Pinned(cores string, command []string) ([]string, error) {
 	return append([]string{path}, command[1:]...), nil
 }
 
-// stop ends the server, and says so if it did not end well. One without an admin port
+func (s *Serving) kill() error { return s.process.Kill() }
+
+// Stop ends the server, and says so if it did not end well. One without an admin port
 // has nothing to end well, and is killed.
-func (s *Serving) stop() error {
+func (s *Serving) Stop() error {
 	if s.process.Admin == "" {
 		return s.process.Kill()
 	}

@@ -2,6 +2,7 @@ package resident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -166,7 +167,7 @@ func (b *bench) allocatedByTheLoad(ctx context.Context, apart arm.Cores) (float6
 const quotaCores = 0.8
 
 // underQuota is one more turn, with less CPU.
-func (b *bench) underQuota(a *openArm) error {
+func (b *bench) underQuota(a *openArm) (err error) {
 	figure := report.Figure{
 		Name: "quota-p99", What: fmt.Sprintf("%.0f/s, open loop, the sidecar with a quota of %.0f %% of a core: 99 of 100 answers came within", b.PerSecond, 100*quotaCores),
 		Unit: "ms", Goal: report.AtMost(50),
@@ -177,6 +178,7 @@ func (b *bench) underQuota(a *openArm) error {
 		b.add(figure)
 		return nil
 	}
+	defer func() { err = errors.Join(err, lift()) }()
 	result, err := a.load.Play(b.turn())
 	if err != nil {
 		return err
@@ -184,7 +186,7 @@ func (b *bench) underQuota(a *openArm) error {
 	b.ran(a.name+"-quota", 1, result)
 	figure.Errors = result.Failed()
 	b.add(report.Of(figure, result.Open.Latency.P99))
-	return lift()
+	return nil
 }
 
 func values(results []loader.Result, of func(loader.Result) float64) (values []float64) {
