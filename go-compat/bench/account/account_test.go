@@ -157,6 +157,9 @@ func TestSamplesAddUpToWhatWasRead(t *testing.T) {
 		_ = busy.Process.Kill()
 		_ = busy.Wait()
 	})
+	for ticks(t, busy.Process.Pid) < 50*time.Millisecond { // what it waited by now is in no sample
+		time.Sleep(10 * time.Millisecond)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	before, err := WaitsOf(busy.Process.Pid)

@@ -72,26 +72,41 @@ func (r *Running) Restart(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
+func (r *Running) kill() error { return r.process.Kill() }
+
 // With starts an arm in a new directory of its name under dir, lets do work with it,
 // and leaves neither the process nor the directory behind. After an error the
 // directory stays, with the server's log.
 func With(ctx context.Context, arm Arm, dir string, do func(*Running) error) error {
-	own, err := emptied(dir, arm.Name())
-	if err != nil {
+	return within(ctx, dir, arm.Name(), arm.Start, do)
+}
+
+// started is a server that can be ended.
+type started interface {
+	Stop() error
+	kill() error
+}
+
+func within[S started](ctx context.Context, dir, name string, start func(ctx context.Context, dir string) (S, error), do func(S) error) error {
+	own := filepath.Join(dir, name)
+	if err := os.RemoveAll(own); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(own, 0o755); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	running, err := arm.Start(starting, own)
+	server, err := start(starting, own)
 	if err != nil {
-		return fmt.Errorf("start %s: %w", arm.Name(), err)
+		return fmt.Errorf("start %s: %w", name, err)
 	}
-	err = do(running)
+	err = do(server)
 	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
-		return errors.Join(err, running.process.Kill(), os.RemoveAll(own))
+		return errors.Join(err, server.kill(), os.RemoveAll(own))
 	}
-	if err := errors.Join(err, running.Stop()); err != nil {
-		return fmt.Errorf("%s (its logs are kept in %s): %w", arm.Name(), filepath.Join(own, "logs"), err)
+	if err := errors.Join(err, server.Stop()); err != nil {
+		return fmt.Errorf("%s (its logs are kept in %s): %w", name, filepath.Join(own, "logs"), err)
 	}
 	return os.RemoveAll(own)
 }

@@ -8,7 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"treasurehunt.example/go-compat/services/localshard"
 )
@@ -76,17 +79,29 @@ const AnyCore = ""
 // Cores are where a server and its load run, each as a list for taskset(1).
 type Cores struct{ Server, Load string }
 
-// Apart has the server on the first half of the cores and the load on the second, so
-// that neither is in the other's way.
+// Apart has the server on the first half of the cores that this process may use and the
+// load on the second, so that neither is in the other's way.
 func Apart() (Cores, error) {
-	cores := runtime.NumCPU()
-	if cores < 2 {
-		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", cores)
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return Cores{}, fmt.Errorf("ask for the cores: %w", err)
 	}
-	return Cores{Server: span(0, cores/2), Load: span(cores/2, cores)}, nil
+	return halves(allowed)
 }
 
-func span(from, to int) string { return fmt.Sprintf("%d-%d", from, to-1) }
+func halves(allowed unix.CPUSet) (Cores, error) {
+	var cores []string
+	for core := 0; len(cores) < allowed.Count(); core++ {
+		if allowed.IsSet(core) {
+			cores = append(cores, strconv.Itoa(core))
+		}
+	}
+	half := len(cores) / 2
+	if half == 0 {
+		return Cores{}, fmt.Errorf("server and load are pinned apart, and there is %d core", len(cores))
+	}
+	return Cores{Server: strings.Join(cores[:half], ","), Load: strings.Join(cores[half:], ",")}, nil
+}
 
 // Serving is a server that takes commands.
 type Serving struct {
@@ -126,37 +141,10 @@ func (s Server) Start(ctx context.Context, dir, cores string) (*Serving, error) 
 	return serving, err
 }
 
-// With starts the server in a new directory of that name under dir, lets do work with
-// it, and leaves neither the process nor the directory behind. After an error the
-// directory stays, with the server's log.
+// With does with a server what the function of that name does with an arm.
 func (s Server) With(ctx context.Context, dir, name, cores string, do func(*Serving) error) error {
-	own, err := emptied(dir, name)
-	if err != nil {
-		return err
-	}
-	starting, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	serving, err := s.Start(starting, own, cores)
-	if err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
-	}
-	err = do(serving)
-	if ctx.Err() != nil { // whoever interrupts a bench does not wait for servers to end well
-		return errors.Join(err, serving.process.Kill(), os.RemoveAll(own))
-	}
-	if err := errors.Join(err, serving.stop()); err != nil {
-		return fmt.Errorf("%s (its logs are kept in %s): %w", name, filepath.Join(own, "logs"), err)
-	}
-	return os.RemoveAll(own)
-}
-
-// emptied is a new directory.
-func emptied(dir, name string) (string, error) {
-	own := filepath.Join(dir, name)
-	if err := os.RemoveAll(own); err != nil {
-		return "", err
-	}
-	return own, os.MkdirAll(own, 0o755)
+	start := func(ctx context.Context, own string) (*Serving, error) { return s.Start(ctx, own, cores) }
+	return within(ctx, dir, name, start, do)
 }
 
 // launch runs a program that has no admin port, and waits for its socket.
@@ -195,9 +183,11 @@ func Pinned(cores string, command []string) ([]string, error) {
 	return append([]string{path}, command[1:]...), nil
 }
 
-// stop ends the server, and says so if it did not end well. One without an admin port
+func (s *Serving) kill() error { return s.process.Kill() }
+
+// Stop ends the server, and says so if it did not end well. One without an admin port
 // has nothing to end well, and is killed.
-func (s *Serving) stop() error {
+func (s *Serving) Stop() error {
 	if s.process.Admin == "" {
 		return s.process.Kill()
 	}

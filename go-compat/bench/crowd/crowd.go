@@ -49,15 +49,20 @@ type Crowd struct {
 	seed    uint64
 	hunts   []string
 	perHunt int
+	before  int // players of others
 	seats   []seat
 }
 
 // New makes so many hunts, with so many players each. The same seed and as many callers
 // play the same game.
-func New(seed uint64, hunts, players int) *Crowd {
-	c := &Crowd{Treasures: Treasures, seed: seed, perHunt: players, seats: make([]seat, hunts*players)}
+func New(seed uint64, hunts, players int) *Crowd { return Beside(0, seed, hunts, players) }
+
+// Beside makes a crowd that plays on an engine where others, of as many players a hunt,
+// have so many hunts.
+func Beside(others int, seed uint64, hunts, players int) *Crowd {
+	c := &Crowd{Treasures: Treasures, seed: seed, perHunt: players, before: others * players, seats: make([]seat, hunts*players)}
 	for hunt := range hunts {
-		c.hunts = append(c.hunts, fmt.Sprintf("bench-%d", hunt))
+		c.hunts = append(c.hunts, fmt.Sprintf("bench-%d", others+hunt))
 	}
 	return c
 }
@@ -100,7 +105,7 @@ func (c *Crowd) joinOne(engine Engine) sitting {
 		defer cancel()
 		outcome, err := engine.Apply(ctx, c.join(newCommand(), player))
 		if err != nil {
-			return fmt.Errorf("player %d joins: %w", player+1, err)
+			return fmt.Errorf("player %d joins: %w", c.id(player), err)
 		}
 		return c.joined(player, outcome)
 	}
@@ -116,7 +121,7 @@ func (c *Crowd) joinMany(engine Batcher) sitting {
 		}
 		outcomes, err := engine.ApplyBatch(ctx, cmds)
 		if err != nil {
-			return fmt.Errorf("players %d to %d join: %w", first+1, last, err)
+			return fmt.Errorf("players %d to %d join: %w", c.id(first), c.id(last-1), err)
 		}
 		for i, outcome := range outcomes {
 			if err := c.joined(first+i, outcome); err != nil {
@@ -127,13 +132,15 @@ func (c *Crowd) joinMany(engine Batcher) sitting {
 	}
 }
 
+func (c *Crowd) id(player int) uint64 { return uint64(c.before+player) + 1 }
+
 func (c *Crowd) joined(player int, outcome *pb.Outcome) error {
 	kind, err := c.seats[player].learn(outcome)
 	if err == nil && kind != load.Applied {
 		err = fmt.Errorf("%s", outcome.GetRejection())
 	}
 	if err != nil {
-		return fmt.Errorf("player %d joins the hunt %s: %w", player+1, c.hunts[player/c.perHunt], err)
+		return fmt.Errorf("player %d joins the hunt %s: %w", c.id(player), c.hunts[player/c.perHunt], err)
 	}
 	return nil
 }
@@ -171,6 +178,13 @@ func (c *Crowd) Callers(engine Engine, count int) []load.Send {
 		}
 	}
 	return sends
+}
+
+// Commands lets all players act in turn, without learning what is answered: a player that
+// acts again may think that it is elsewhere. Each command is good until the next.
+func (c *Crowd) Commands() func() *pb.Command {
+	turn, random, into := c.turns(0, 1), c.random(0), newCommand()
+	return func() *pb.Command { return c.act(into, turn(), random) }
 }
 
 // Ticks splits the crowd among so many callers, each of which lets so many of its players

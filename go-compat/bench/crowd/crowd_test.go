@@ -66,6 +66,26 @@ func TestNearlyAllThatACrowdDoesIsApplied(t *testing.T) {
 	}
 }
 
+// TestCrowdsBesideEachOtherShareNoPlayer plays two on one engine: a player or a hunt of
+// both would be refused to the second.
+func TestCrowdsBesideEachOtherShareNoPlayer(t *testing.T) {
+	engine := legacy.New(legacy.Config{Claim: legacy.ClaimAuto})
+	t.Cleanup(func() {
+		if err := engine.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	ids := &watched{Engine: engine, t: t, under: make(map[uint64]bool), highest: make(map[uint64]uint64)}
+	for others := range 3 {
+		if err := Beside(2*others, 1, 2, 20).SitDown(t.Context(), ids); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ids.highest) != 3*2*20 {
+		t.Errorf("%d players have joined", len(ids.highest))
+	}
+}
+
 // batches sees to it that no player is in a batch twice, and counts who was in any.
 type batches struct {
 	*legacy.Engine

@@ -47,7 +47,7 @@ var (
 func (c *Crowd) next(into *command, player int) *pb.Command {
 	s := &c.seats[player]
 	s.request++
-	into.cmd.HuntId, into.cmd.PlayerId, into.cmd.RequestId = c.hunts[player/c.perHunt], uint64(player)+1, s.request
+	into.cmd.HuntId, into.cmd.PlayerId, into.cmd.RequestId = c.hunts[player/c.perHunt], c.id(player), s.request
 	return &into.cmd
 }
 
@@ -85,6 +85,11 @@ func (s *seat) learn(outcome *pb.Outcome) (load.Kind, error) {
 	if player := outcome.GetPlayer(); player != nil {
 		s.x, s.y = uint16(player.GetX()), uint16(player.GetY())
 	}
+	return KindOf(outcome)
+}
+
+// KindOf is what came of a command, or why it was not answered by the rules.
+func KindOf(outcome *pb.Outcome) (load.Kind, error) {
 	switch outcome.GetVerdict() {
 	case pb.Verdict_VERDICT_APPLIED:
 		return load.Applied, nil

@@ -55,27 +55,39 @@ type Spread struct {
 
 var errNoneFree = errors.New("no caller was free: every one of them waits for an answer")
 
+// caller has one command under way, or is free.
+type caller struct {
+	scheduled time.Time // of its command
+	answer    func()    // sends it, and waits
+}
+
 // Run offers the load, and waits for the last answer.
 func (o Open) Run(ctx context.Context) (OpenResult, error) {
 	// One more for the thread that sleeps between arrivals.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
-	free := make(chan Send, len(o.Sends))
-	for _, send := range o.Sends {
-		free <- send
-	}
 	from := time.Now()
 	m := newMeter(from, o.Window)
+	free := make(chan *caller, len(o.Sends))
 	var under sync.WaitGroup
+	for _, send := range o.Sends {
+		c := new(caller)
+		// Made once: a closure for every arrival would be a part of what the client allocates.
+		c.answer = func() {
+			defer under.Done()
+			m.sent(c.scheduled, time.Now())
+			kind, err := send(ctx)
+			m.answered(c.scheduled, time.Now(), kind, err)
+			free <- c
+		}
+		free <- c
+	}
 	arrive := func(scheduled time.Time) {
 		m.scheduled(scheduled)
 		select {
-		case send := <-free:
-			under.Go(func() {
-				m.sent(scheduled, time.Now())
-				kind, err := send(ctx)
-				m.answered(scheduled, time.Now(), kind, err)
-				free <- send
-			})
+		case c := <-free:
+			c.scheduled = scheduled
+			under.Add(1)
+			go c.answer()
 		default:
 			m.answered(scheduled, time.Now(), Rejected, errNoneFree)
 		}
@@ -167,6 +179,15 @@ func (m *meter) result(perSecond float64, length time.Duration) OpenResult {
 		result.Windows = append(result.Windows, spread(window))
 	}
 	return result
+}
+
+// SpreadOf is the spread of latencies that somebody else measured.
+func SpreadOf(latencies []time.Duration) Spread {
+	all := newHistogram()
+	for _, latency := range latencies {
+		record(all, latency)
+	}
+	return spread(all)
 }
 
 func spread(h *hdrhistogram.Histogram) Spread {

@@ -175,3 +175,15 @@ func TestATallyTellsFewErrorsApart(t *testing.T) {
 		t.Errorf("%d names for %d errors", len(tally.Errors), tally.Failed())
 	}
 }
+
+func TestASpreadIsOfAllLatencies(t *testing.T) {
+	var latencies []time.Duration
+	for ms := range 1000 {
+		latencies = append(latencies, time.Duration(1000-ms)*time.Millisecond)
+	}
+	got := SpreadOf(latencies)
+	near := func(got, want float64) bool { return got >= want && got <= want*1.002 } // three digits
+	if got.Count != 1000 || !near(got.P50, 500) || !near(got.P99, 990) || !near(got.P999, 999) || !near(got.Max, 1000) {
+		t.Errorf("1 ms to 1 s: %+v", got)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"treasurehunt.example/go-compat/bench/account"
 	"treasurehunt.example/go-compat/bench/crowd"
 	"treasurehunt.example/go-compat/bench/load"
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 )
 
 // session is a load process at work.
@@ -27,6 +28,8 @@ type session struct {
 	// with the player after the last one of the turn before.
 	sends []load.Send
 	plays []load.Play
+	// commands are for vegeta, which sends them by itself.
+	commands func() *pb.Command
 }
 
 // Command is what makes the bench a load process.
@@ -79,10 +82,14 @@ func serve(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
 
 // begin lets everybody join.
 func (j Job) begin(ctx context.Context, connection connection) (*session, error) {
-	s := &session{Job: j, players: crowd.New(j.Seed, j.Hunts, j.Players)}
+	s := &session{Job: j, players: crowd.Beside(j.Others, j.Seed, j.Hunts, j.Players)}
 	s.players.Treasures = j.Treasures
 	if err := j.sitDown(ctx, s.players, connection); err != nil {
 		return nil, err
+	}
+	if j.Client == Vegeta {
+		s.commands = s.players.Commands()
+		return s, nil
 	}
 	if j.Tick == 0 {
 		s.sends = s.players.Callers(connection.engine, min(j.Callers, j.Hunts*j.Players))
@@ -100,6 +107,8 @@ func (j Job) begin(ctx context.Context, connection connection) (*session, error)
 
 func (s *session) play(ctx context.Context, turn Turn) (Result, error) {
 	switch {
+	case s.Client == Vegeta:
+		return s.attack(ctx, turn)
 	case turn.Length == 0:
 		return s.each(ctx, turn)
 	case turn.PerSecond > 0:

@@ -32,6 +32,8 @@ type Job struct {
 	Hunts     int    `json:"hunts"`
 	Players   int    `json:"players"` // of each hunt
 	Treasures uint32 `json:"treasures"`
+	// Others is how many hunts of as many players the server has from other load processes.
+	Others int `json:"others,omitempty"`
 	// Callers is how many wait for an answer at any time; 0 is one a core.
 	Callers int `json:"callers"`
 	// Tick is how many commands a caller has in one call; 0 is one, as services have.
@@ -102,10 +104,12 @@ const commandName = "load"
 
 // Load is a load process whose players have all joined. Not safe for concurrent use.
 type Load struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *json.Decoder
-	said bytes.Buffer // on standard error; to be read when the process has ended
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+
+	players int
+	said    bytes.Buffer // on standard error; to be read when the process has ended
 }
 
 // Start starts a load process on some cores, or on [arm.AnyCore]. env is added to its
@@ -132,9 +136,11 @@ func Start(ctx context.Context, job Job, cores string, env ...string) (*Load, er
 	if err := l.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := l.ask(job, new(joined)); err != nil {
+	var all joined
+	if err := l.ask(job, &all); err != nil {
 		return nil, err
 	}
+	l.players = all.Players
 	return l, nil
 }
 
@@ -148,7 +154,7 @@ func (l *Load) Play(turn Turn) (result Result, err error) {
 	if err := l.ask(turn, &result); err != nil {
 		return result, err
 	}
-	if result.Answered() == 0 && (turn.Length > 0 || turn.Each > 0) {
+	if result.Answered() == 0 && l.players > 0 {
 		return result, fmt.Errorf("no command was answered; errors: %v", result.Errors)
 	}
 	return result, nil

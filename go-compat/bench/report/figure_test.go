@@ -42,6 +42,17 @@ func TestARatioWantsBothArmsInEveryRound(t *testing.T) {
 	}
 }
 
+func TestAFigureOfOneArmIsTheMedianOfItsRounds(t *testing.T) {
+	figure := Of(Figure{Name: "x/y", Unit: "ms", Goal: AtMost(5)}, 9, 4, 2)
+	want := "bench x/y value=4 min=2 max=9 unit=ms errors=0 goal=≤5 result=met"
+	if line := figure.Line(); line != want {
+		t.Errorf("the line is\n%s\nand should be\n%s", line, want)
+	}
+	if figure := Of(Figure{Goal: AtMost(5)}); figure.Result() != "not-reached" {
+		t.Errorf("without a round it is %s", figure.Result())
+	}
+}
+
 func TestAMissedFigureSaysSo(t *testing.T) {
 	for _, c := range []struct {
 		figure Figure

@@ -18,15 +18,15 @@ type Weight struct {
 	ResidentBytes int64 `json:"resident_bytes"`
 }
 
-const (
-	// steps from no players to all of them.
-	steps = 4
-	// commandsEach fill a player's remembered requests, together with the Join.
-	commandsEach = 3
-)
+// parts of the players that a server is weighed with.
+var parts = []float64{0, 0.25, 0.5, 1}
 
-// Memory is the suite of what a player takes: the slope between a server with none and
-// one with all. Neither engine keeps records for the feed here, which are bounded and
+// commandsEach fill a player's remembered requests, together with the Join.
+const commandsEach = 3
+
+// Memory is the suite of what a player takes: the slope between a server with a quarter of
+// the players and one with all. (One with none has not worked yet, so that it lacks also
+// what a server takes for its work, however many players there are.) Neither engine keeps records for the feed here, which are bounded and
 // not a player's. The Go engine is weighed after a collection, which its server would
 // not be by itself: in the load process, less what the load has of a player.
 func Memory(ctx context.Context, config Config, r *report.Report, log *slog.Logger) error {
@@ -38,71 +38,92 @@ func Memory(ctx context.Context, config Config, r *report.Report, log *slog.Logg
 }
 
 func (b *bench) memory(ctx context.Context) error {
-	all := b.Hunts
-	slopes := make(map[string][]float64)
-	for _, weighed := range []struct {
-		name  string
-		weigh func(context.Context) (int64, error)
-	}{{"sidecar", b.weighSidecar}, {"go", b.weighEngine}} {
-		var weights []Weight
-		for step := range steps {
-			b.Hunts = all * step / (steps - 1)
-			bytes, err := weighed.weigh(ctx)
-			if err != nil {
-				return fmt.Errorf("%s with %d players: %w", weighed.name, b.Hunts*huntPlayers, err)
-			}
-			weight := Weight{b.Hunts * huntPlayers, bytes}
-			b.log.Info("weighed", "suite", b.suite, "arm", weighed.name, "players", weight.Players, "resident_mb", weight.ResidentBytes/1e6)
-			weights = append(weights, weight)
-		}
-		b.ran(weighed.name, 1, weights)
-		none, most := weights[0], weights[len(weights)-1]
-		slopes[weighed.name] = []float64{float64(most.ResidentBytes-none.ResidentBytes) / float64(most.Players-none.Players)}
+	sidecar, err := b.weighSidecar(ctx)
+	if err != nil {
+		return fmt.Errorf("sidecar: %w", err)
 	}
-	b.Hunts = all
+	engine, err := b.weighEngine(ctx)
+	if err != nil {
+		return fmt.Errorf("go: %w", err)
+	}
+	var few string
+	if all := b.Hunts * huntPlayers; all < playersLeast {
+		few = fmt.Sprintf("with %d players a slope is as much of what a server keeps beside them", all)
+	}
+	b.ran("sidecar", 1, sidecar)
+	b.ran("go", 1, engine)
 	ratio, err := report.Ratio(report.Figure{
-		Name: "player-to-go", What: "what a player takes, to the Go engine after a collection", A: "sidecar", B: "go", Unit: "bytes", Goal: report.AtMost(0.35),
-	}, slopes["sidecar"], slopes["go"])
+		Name: "player-to-go", What: "what a player takes, to the Go engine after a collection", A: "sidecar", B: "go", Unit: "bytes", Goal: report.AtMost(0.35), NotReached: few,
+	}, []float64{slope(sidecar)}, []float64{slope(engine)})
 	b.add(report.Of(report.Figure{
-		Name: "player", Unit: "bytes", Goal: report.AtMost(160),
-		What: fmt.Sprintf("what a player takes: the slope of the resident memory to %d players, with their index and remembered requests", all*huntPlayers),
-	}, slopes["sidecar"]...), ratio)
+		Name: "player", Unit: "bytes", Goal: report.AtMost(160), NotReached: few,
+		What: fmt.Sprintf("what a player takes: the slope of the resident memory to %d players, with their index and remembered requests", b.Hunts*huntPlayers),
+	}, slope(sidecar)), ratio)
 	return err
 }
 
-// weighSidecar weighs a server with the hunts of b.
-func (b *bench) weighSidecar(ctx context.Context) (bytes int64, err error) {
+// playersLeast make a slope that is a player's.
+const playersLeast = 1_000_000
+
+// slope is the bytes of a player, of those who came after the first part.
+func slope(weights []Weight) float64 {
+	few, most := weights[1], weights[len(weights)-1]
+	return float64(most.ResidentBytes-few.ResidentBytes) / float64(most.Players-few.Players)
+}
+
+func (b *bench) weighed(name string, hunts int, bytes int64) Weight {
+	b.log.Info("weighed", "suite", b.suite, "arm", name, "players", hunts*huntPlayers, "resident_mb", bytes/1e6)
+	return Weight{hunts * huntPlayers, bytes}
+}
+
+// weighSidecar weighs one server to which more and more players come.
+func (b *bench) weighSidecar(ctx context.Context) (weights []Weight, err error) {
 	server := arm.SidecarServer(b.BinDir, "--feed-records-max", "1")
-	err = server.With(ctx, b.Dir, "weighed", arm.AnyCore, func(serving *arm.Serving) (err error) {
-		if b.Hunts > 0 {
-			if _, err = b.fill(ctx, loader.Batching, serving); err != nil {
+	err = server.With(ctx, b.Dir, "weighed", arm.AnyCore, func(serving *arm.Serving) error {
+		hunts := 0
+		for _, part := range parts {
+			job := b.filling(loader.Batching, hunts, int(part*float64(b.Hunts)))
+			job.Socket, job.ServerPID = serving.Socket, serving.PID()
+			if _, err := loader.Run(ctx, job, loader.Turn{Each: commandsEach}, arm.AnyCore); err != nil {
 				return err
 			}
+			hunts += job.Hunts
+			bytes, err := account.Resident(serving.PID())
+			if err != nil {
+				return err
+			}
+			weights = append(weights, b.weighed("sidecar", hunts, bytes))
 		}
-		bytes, err = account.Resident(serving.PID())
-		return err
+		return nil
 	})
-	return bytes, err
+	return weights, err
 }
 
-func (b *bench) weighEngine(ctx context.Context) (int64, error) {
-	if b.Hunts == 0 {
-		result, err := loader.Run(ctx, loader.Job{Client: loader.InProcess}, loader.Turn{}, arm.AnyCore)
-		return result.Client.ResidentBytes, err
+// weighEngine weighs a process with the Go engine for each count of players, less what
+// the load in it has of a player.
+func (b *bench) weighEngine(ctx context.Context) (weights []Weight, err error) {
+	for _, part := range parts {
+		job := b.filling(loader.InProcess, 0, int(part*float64(b.Hunts)))
+		result, err := loader.Run(ctx, job, loader.Turn{Each: commandsEach}, arm.AnyCore)
+		if err != nil {
+			return nil, err
+		}
+		ofLoad := int64(job.Hunts * huntPlayers * crowd.SeatBytes)
+		weights = append(weights, b.weighed("go", job.Hunts, result.Client.ResidentBytes-ofLoad))
 	}
-	result, err := b.fill(ctx, loader.InProcess, nil)
-	return result.Client.ResidentBytes - int64(b.Hunts*huntPlayers*crowd.SeatBytes), err
+	return weights, nil
 }
 
-// fill lets the players of b's hunts join and play.
-func (b *bench) fill(ctx context.Context, client loader.Client, serving *arm.Serving) (loader.Result, error) {
+// filling is a load that lets the players of more hunts join, until there are so many,
+// in calls of many commands, to save time.
+func (b *bench) filling(client loader.Client, hunts, until int) loader.Job {
 	job := b.job(client)
-	job.Callers, job.Tick, job.Weighed = 0, ticked, true
-	if serving != nil {
-		job.Socket, job.ServerPID = serving.Socket, serving.PID()
+	job.Others, job.Hunts = hunts, until-hunts
+	job.Weighed = true
+	if job.Hunts > 0 {
+		job.Callers, job.Tick = 1, ticked
 	}
-	return loader.Run(ctx, job, loader.Turn{Each: commandsEach}, arm.AnyCore)
+	return job
 }
 
-// ticked is how many commands go in one call while players join and play: to save time.
 const ticked = 256

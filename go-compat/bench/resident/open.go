@@ -2,6 +2,7 @@ package resident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -57,7 +58,8 @@ func (b *bench) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.allocatedByTheLoad(ctx, apart); err != nil {
+	ofLoad, err := b.allocatedByTheLoad(ctx, apart)
+	if err != nil {
 		return err
 	}
 	arms := b.openArms()
@@ -74,7 +76,7 @@ func (b *bench) open(ctx context.Context) error {
 				a.results = append(a.results, result)
 			}
 		}
-		if err := b.openFigures(arms); err != nil {
+		if err := b.openFigures(arms, ofLoad); err != nil {
 			return err
 		}
 		return b.underQuota(arms[memory])
@@ -106,7 +108,7 @@ func (b *bench) withAll(ctx context.Context, apart arm.Cores, arms []*openArm, w
 	})
 }
 
-func (b *bench) openFigures(arms []*openArm) error {
+func (b *bench) openFigures(arms []*openArm, ofLoad float64) error {
 	at := fmt.Sprintf("%.0f/s, open loop, %d players: ", b.PerSecond, b.Hunts*huntPlayers)
 	p99 := func(r loader.Result) float64 { return r.Open.Latency.P99 }
 	for _, ratio := range []struct {
@@ -133,7 +135,8 @@ func (b *bench) openFigures(arms []*openArm) error {
 	alone("scheduler", "99 of 100 times a thread of the sidecar that was ready to run was given a core within, or sooner", "ms", arms[memory], report.AtMost(0.4),
 		func(r loader.Result) float64 { return r.Server.WaitP99Ms })
 	alone("scheduler-mean", "the same on average", "ms", arms[memory], report.Goal{}, func(r loader.Result) float64 { return r.Server.WaitMs })
-	alone("allocated", "what the client of the sidecar allocates", "MB/s", arms[memory], report.AtMost(2.5), allocated)
+	alone("allocated", "what the client of the sidecar allocates, less the load's own part", "MB/s", arms[memory], report.AtMost(2.5),
+		func(r loader.Result) float64 { return allocated(r) - ofLoad })
 	alone("late", "the load's own part, 99 of 100 commands were sent within", "ms", arms[memory], report.Goal{},
 		func(r loader.Result) float64 { return r.Open.LateMs.P99 })
 	alone("resident", "memory of the sidecar in all, with its journal", "MB", arms[kept], report.AtMost(250),
@@ -146,25 +149,25 @@ func (b *bench) openFigures(arms []*openArm) error {
 func allocated(r loader.Result) float64 { return float64(r.Heap.AllocatedBytes) / r.Seconds / 1e6 }
 
 // allocatedByTheLoad is what an open loop to nobody allocates.
-func (b *bench) allocatedByTheLoad(ctx context.Context, apart arm.Cores) error {
+func (b *bench) allocatedByTheLoad(ctx context.Context, apart arm.Cores) (float64, error) {
 	job := b.job(loader.Nobody)
 	job.ServerPID = os.Getpid() // who is sampled instead of a server, at the same cost
 	result, err := loader.Run(ctx, job, b.turn(), apart.Load, arm.GoTuning...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	b.ran("nobody", 1, result)
 	b.add(report.Of(report.Figure{
 		Name: "allocated-load", What: fmt.Sprintf("%.0f/s, open loop, to nobody: the load's own part of what is allocated", b.PerSecond), Unit: "MB/s",
 	}, allocated(result)))
-	return nil
+	return allocated(result), nil
 }
 
 // quotaCores is what the sidecar has of a core where it has less.
 const quotaCores = 0.8
 
 // underQuota is one more turn, with less CPU.
-func (b *bench) underQuota(a *openArm) error {
+func (b *bench) underQuota(a *openArm) (err error) {
 	figure := report.Figure{
 		Name: "quota-p99", What: fmt.Sprintf("%.0f/s, open loop, the sidecar with a quota of %.0f %% of a core: 99 of 100 answers came within", b.PerSecond, 100*quotaCores),
 		Unit: "ms", Goal: report.AtMost(50),
@@ -175,6 +178,7 @@ func (b *bench) underQuota(a *openArm) error {
 		b.add(figure)
 		return nil
 	}
+	defer func() { err = errors.Join(err, lift()) }()
 	result, err := a.load.Play(b.turn())
 	if err != nil {
 		return err
@@ -182,7 +186,7 @@ func (b *bench) underQuota(a *openArm) error {
 	b.ran(a.name+"-quota", 1, result)
 	figure.Errors = result.Failed()
 	b.add(report.Of(figure, result.Open.Latency.P99))
-	return lift()
+	return nil
 }
 
 func values(results []loader.Result, of func(loader.Result) float64) (values []float64) {

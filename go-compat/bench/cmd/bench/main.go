@@ -17,6 +17,7 @@ import (
 	"treasurehunt.example/go-compat/bench/journal"
 	"treasurehunt.example/go-compat/bench/load"
 	"treasurehunt.example/go-compat/bench/loader"
+	"treasurehunt.example/go-compat/bench/plots"
 	"treasurehunt.example/go-compat/bench/report"
 	"treasurehunt.example/go-compat/bench/resident"
 	"treasurehunt.example/go-compat/services/program"
@@ -52,6 +53,9 @@ var suites = []struct {
 	{"connections", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return resident.Connections(ctx, s.resident, r, log)
 	}},
+	{"vegeta", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return resident.Vegeta(ctx, s.resident, r, log)
+	}},
 	{"journal", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return journal.Run(ctx, s.Config, r, log)
 	}},
@@ -83,7 +87,7 @@ func main() {
 			program.Duration(&s.OpenLengthMax, "open-length-max", 5*time.Minute,
 				"how long it lasts at most, if the journal is not rotated often enough before", program.Between(time.Second, time.Hour)),
 			program.Uint64(&s.Seed, "seed", 1, "what arrivals and steps come from"),
-			program.Bool(&s.short, "short", false, "two rounds of short turns and 20 s of open loop, whatever else is set: for a look, not to be quoted"),
+			program.Bool(&s.short, "short", false, "one round of short turns, 10 s of open loop, fewer players, whatever else is set: for a look, not to be quoted"),
 		},
 		Check: func() error {
 			if s.OpenLengthMax < s.OpenLength {
@@ -100,7 +104,7 @@ func main() {
 }
 
 // shortRounds is how many there are in the short form at most.
-const shortRounds = 2
+const shortRounds = 1
 
 func (s *settings) run(ctx context.Context, p *program.Process) error {
 	s.WarmUp, s.bridge.WarmUp = time.Second, 500*time.Millisecond
@@ -108,7 +112,7 @@ func (s *settings) run(ctx context.Context, p *program.Process) error {
 		s.Rounds = min(s.Rounds, shortRounds)
 		s.WarmUp, s.Length = 500*time.Millisecond, time.Second
 		s.bridge.WarmUp, s.bridge.Length = 200*time.Millisecond, 500*time.Millisecond
-		s.OpenLength, s.OpenLengthMax = 20*time.Second, 20*time.Second
+		s.OpenLength, s.OpenLengthMax = 10*time.Second, 10*time.Second
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return err
@@ -165,11 +169,14 @@ func loadItself(ctx context.Context, s *settings, r *report.Report) error {
 func tableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "table REPORT.json DOCUMENT.md",
-		Short: "Write the table of a report into a document, between its marks",
+		Short: "Write the table of a report into a document, between its marks, and its pictures beside it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := report.ReadFile(args[0])
 			if err != nil {
+				return err
+			}
+			if err := plots.Write(r, report.PicturesOf(args[1])); err != nil {
 				return err
 			}
 			return r.WriteTable(args[1])
