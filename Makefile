@@ -191,6 +191,7 @@ fmt: ## Format Rust and Go.
 lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, staticcheck, no Go lock over a call.
 	$(call step,cargo fmt,cargo fmt --check)
 	$(call step,cargo clippy,cargo clippy $(CARGO_TEST) --all-targets --no-deps --quiet -- -D warnings)
+	$(call step,cargo fmt and clippy of story,cd story && cargo fmt --check && cargo clippy --locked --all-targets --quiet -- -D warnings)
 	$(call step,gofmt,unformatted=$$(gofmt -l $(GO_FILES)); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
 	$(foreach m,$(GO_MODULES),$(call step,vet and staticcheck $(m),cd $(m) && go vet -tags e2e ./... && staticcheck -tags e2e ./...)$(newline))
 	$(foreach m,$(GO_MODULES),$(call step,no lock over a call in $(m),cd $(m) && go vet -tags e2e -vettool=$(TOOLS)/nolockcall ./...)$(newline))
