@@ -1,6 +1,7 @@
 //! Plays the mix of `benches/game/mod.rs`, which says what it is, in the engine alone, on one thread, with a
 //! million players resident; and prints one line of JSON: commands and those of them that were applied,
-//! `seconds` they took, players, and the process's resident bytes at the end.
+//! `seconds` they took and `processor_seconds` of those (less, where the machine has other work), players, and
+//! the process's resident bytes at the end.
 //!
 //! `cargo run --release --example engine_load -- --seconds 10 --hunts 4000`
 
@@ -40,7 +41,7 @@ fn main() {
     let mut game = Game::begin(args.hunts);
     let length = Duration::from_secs(args.seconds);
     let (mut commands, mut applied) = (0, 0_u64);
-    let began = Instant::now();
+    let (began, processor) = (Instant::now(), processor_time());
     let mut took = Duration::ZERO;
     while took < length {
         for _ in 0..SLICE {
@@ -52,6 +53,7 @@ fn main() {
     let report = serde_json::json!({
         "commands": commands,
         "seconds": took.as_secs_f64(),
+        "processor_seconds": (processor_time() - processor).as_secs_f64(),
         "applied": applied,
         "players": args.hunts * PLAYERS,
         "rss_bytes": resident_bytes(),
@@ -59,7 +61,13 @@ fn main() {
     println!("{report}");
 }
 
-/// What /proc says of this process.
+/// What the one thread has had of a processor.
+fn processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/schedstat").expect("Linux");
+    let ns = stat.split(' ').next().and_then(|ns| ns.parse().ok());
+    Duration::from_nanos(ns.expect("schedstat"))
+}
+
 fn resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
