@@ -15,6 +15,8 @@ CARGO_TEST := --locked --features failpoints
 GO_MODULES := go-compat go-compat/services go-compat/cmd go-compat/bench go-compat/tools go-compat/wiretest examples/go
 GO_FILES    = $(shell git ls-files '*.go' ':!go-compat/gen')
 RELEASE    := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# Library and runner have to be of one version.
+GUNGRAUN   := $(shell sed -n 's/^gungraun = "=\(.*\)"/\1/p' Cargo.toml)
 GO_BUILD   := go build -trimpath -ldflags "-X treasurehunt.example/go-compat/services/program.release=$(RELEASE)"
 
 BUF                := github.com/bufbuild/buf/cmd/buf@v1.75.0
@@ -45,7 +47,7 @@ demo: build ## Play hunts through both engines and audit them. KEEP=1 leaves it 
 	@$(BIN)/demo --log-level warn --bin-dir $(BIN) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
-test: forget-skipped postgres redis check-gen lint check-deploy test-rust test-go test-wire test-differential test-examples test-e2e ## Every test that CI runs; installs what is missing.
+test: forget-skipped postgres redis check-gen lint check-deploy test-rust test-instructions test-go test-wire test-differential test-examples test-e2e ## Every test that CI runs; installs what is missing.
 	@scripts/report-skipped
 	@printf '\n\033[1mall of make test passed\033[0m\n'
 
@@ -54,6 +56,10 @@ test: forget-skipped postgres redis check-gen lint check-deploy test-rust test-g
 .PHONY: test-rust
 test-rust: ## Unit, property and wire tests of the crate.
 	$(call step,cargo test,cargo test $(CARGO_TEST) --quiet)
+
+.PHONY: test-instructions
+test-instructions: valgrind gungraun-runner ## Instructions of commands, a batch, a snapshot: at most 2 % over benches/instructions.json.
+	$(call step,instruction counts,scripts/check-instructions)
 
 # -count=1: go test remembers a pass although docs/ or tests/vectors, outside the module, have changed since.
 .PHONY: test-go
@@ -126,9 +132,22 @@ bench-build: redis
 	$(call step,build the bench,cd go-compat/bench && $(GO_BUILD) -o $(BIN)/ ./cmd/...)
 	$(call step,build its peer (release),cargo build --locked --release --quiet --example echo && mkdir -p $(BIN) && cp target/release/examples/echo $(BIN)/)
 
+.PHONY: bench-baseline
+bench-baseline: valgrind gungraun-runner ## Take today's instruction counts as the baseline that later ones are held against.
+	$(call step,instruction counts,scripts/check-instructions --take)
+
 .PHONY: redis
 redis: ## Install Debian's redis-server, which the bench starts for itself.
 	@scripts/install-redis
+
+.PHONY: valgrind
+valgrind: ## Install Debian's valgrind, which counts instructions.
+	@scripts/install-valgrind
+
+# cargo sees by itself whether this version is there. It waits for valgrind all the time, so it is not optimised.
+.PHONY: gungraun-runner
+gungraun-runner:
+	@cargo install --quiet --locked --debug --version $(GUNGRAUN) --root .tools gungraun-runner
 
 ##@ Builds
 
@@ -173,6 +192,7 @@ fmt: ## Format Rust and Go.
 lint: $(TOOLS)/staticcheck $(TOOLS)/nolockcall ## Formatting, clippy, vet, staticcheck, no Go lock over a call.
 	$(call step,cargo fmt,cargo fmt --check)
 	$(call step,cargo clippy,cargo clippy $(CARGO_TEST) --all-targets --no-deps --quiet -- -D warnings)
+	$(call step,cargo fmt and clippy of story,cd story && cargo fmt --check && cargo clippy --locked --all-targets --quiet -- -D warnings)
 	$(call step,gofmt,unformatted=$$(gofmt -l $(GO_FILES)); if [ -n "$$unformatted" ]; then echo "run make fmt: $$unformatted"; exit 1; fi)
 	$(foreach m,$(GO_MODULES),$(call step,vet and staticcheck $(m),cd $(m) && go vet -tags e2e ./... && staticcheck -tags e2e ./...)$(newline))
 	$(foreach m,$(GO_MODULES),$(call step,no lock over a call in $(m),cd $(m) && go vet -tags e2e -vettool=$(TOOLS)/nolockcall ./...)$(newline))
