@@ -19,7 +19,7 @@ use player_state::{
     pb::{self, command::Action},
     shard::{CallTime, Limits, Rulesets, Shard},
     telemetry::Metrics,
-    wire,
+    wire::{self, Commands, Encoded},
 };
 use prost::Message as _;
 use tokio::runtime::Runtime;
@@ -77,7 +77,7 @@ fn encode_snapshot(snapshot: Snapshot) -> (Snapshot, Vec<u8>) {
 struct Call {
     shard: Shard,
     runtime: Runtime,
-    request: Vec<u8>,
+    request: Encoded,
 }
 
 impl Call {
@@ -100,13 +100,17 @@ impl Call {
             let created = shard.create(id, &game::settings(number), 0, 0);
             created.expect("room");
         }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let runtime = runtime.expect("a runtime");
         for n in 0..mix.players() {
-            play(&shard, &mut mix, n, RawAction::Join);
+            play(&shard, &runtime, &mut mix, n, RawAction::Join);
         }
         for _ in 0..20_000 {
             let (n, action) = mix.next();
             if !matches!(action, RawAction::UsePowerUp { .. }) {
-                play(&shard, &mut mix, n, action);
+                play(&shard, &runtime, &mut mix, n, action);
             }
         }
         let commands = (0..BATCH_COMMANDS).map(|_| {
@@ -116,21 +120,21 @@ impl Call {
         let batch = pb::ApplyBatchRequest {
             commands: commands.collect(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
         Self {
             shard,
-            runtime: runtime.expect("a runtime"),
-            request: batch.encode_to_vec(),
+            runtime,
+            request: Encoded(batch.encode_to_vec().into()),
         }
     }
 }
 
-fn play(shard: &Shard, mix: &mut Mix, n: usize, action: RawAction<'static>) {
-    let command = message(mix.command(n, action).0);
-    let outcomes = shard.apply_all(call_time(), vec![command]);
-    if let Some(player) = &outcomes[0].player {
+fn play(shard: &Shard, runtime: &Runtime, mix: &mut Mix, n: usize, action: RawAction<'static>) {
+    let commands = vec![message(mix.command(n, action).0)];
+    let time = call_time();
+    let answers = shard.apply_all(time, &Commands::Copied(commands));
+    let answer = runtime.block_on(shard.settle(time, answers));
+    let answer = pb::ApplyBatchResponse::decode(answer.0).expect("an answer");
+    if let Some(player) = &answer.outcomes[0].player {
         mix.saw(n, player.x, player.y);
     }
 }
@@ -165,13 +169,12 @@ fn message(command: RawCommand<'_>) -> pb::Command {
 
 #[library_benchmark(setup = Call::prepare)]
 #[bench::of_64()]
-fn batch_of_commands(call: Call) -> (Call, Vec<u8>) {
+fn batch_of_commands(call: Call) -> (Call, Encoded) {
     let time = call_time();
-    let request = pb::ApplyBatchRequest::decode(call.request.as_slice()).expect("a request");
-    let mut outcomes = call.shard.apply_all(time, request.commands);
-    call.runtime
-        .block_on(call.shard.settle(time, &mut outcomes));
-    let response = pb::ApplyBatchResponse { outcomes }.encode_to_vec();
+    let commands = Commands::of_batch(&call.request).expect("a request");
+    let answers = call.shard.apply_all(time, &commands);
+    drop(commands);
+    let response = call.runtime.block_on(call.shard.settle(time, answers));
     (call, response)
 }
 

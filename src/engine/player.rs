@@ -187,6 +187,13 @@ impl Remembered {
 
     /// Takes in a request that [`recall`](Self::recall) called new; the smallest of five is forgotten.
     pub(super) fn remember(&mut self, request: RequestId, sequence: u64) {
+        // Ids ascend, so this is nearly every request; what follows holds for it too.
+        let largest = self.entries[REMEMBERED_MAX - 1].0;
+        if largest != 0 && request.get() > largest {
+            self.entries.copy_within(1.., 0);
+            self.entries[REMEMBERED_MAX - 1] = (request.get(), sequence);
+            return;
+        }
         let len = self.iter().count();
         let mut at = self.iter().filter(|(id, _)| *id < request.get()).count();
         if len == REMEMBERED_MAX {

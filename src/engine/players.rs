@@ -2,8 +2,8 @@
 //!
 //! A player who joined once stays for good, so a seat is never reused. What must stay true: a record changes
 //! only through [`Players::change`], which keeps the digest: the first change since the digest was last
-//! asked for takes the player's old hash out of the sum and puts the seat on a list; asking puts the new
-//! hashes in. So a player who acts a hundred times between two digests is hashed twice, and nobody pays for
+//! asked for takes the player's old hash, which is kept, out of the sum and puts the seat on a list; asking puts
+//! the new hashes in. So a player who acts a hundred times between two digests is hashed once, and nobody pays for
 //! those who did nothing. (docs/decisions/lazy-digest.md)
 
 use hashbrown::HashTable;
@@ -36,6 +36,8 @@ const _: () = assert!(size_of::<Lines>() == 128);
 pub(super) struct Players {
     lines: Vec<Lines>,
     ids: Vec<PlayerId>,
+    /// Of each player when the digest was last asked for: what to take out of the sum, where it changed since.
+    hashes: Vec<u64>,
     /// Seats by the hash of their id.
     index: HashTable<u32>,
     /// Mixed into that hash, so that ids chosen to collide in one hunt do not in another.
@@ -54,6 +56,7 @@ impl Players {
         Self {
             lines: Vec::new(),
             ids: Vec::new(),
+            hashes: Vec::new(),
             index: HashTable::new(),
             salt,
             present: 0,
@@ -174,6 +177,8 @@ impl Players {
         self.lines.push(Lines { record, remembered });
         grow(&mut self.ids);
         self.ids.push(id);
+        grow(&mut self.hashes);
+        self.hashes.push(0); // it is dirty: set before it is read
         let (ids, salt) = (&self.ids, self.salt);
         self.index
             .insert_unique(hash(id, salt), seat, |seat| hash(ids[*seat as usize], salt));
@@ -185,6 +190,7 @@ impl Players {
         while let Some(seat) = self.dirty.pop() {
             self.lines[seat as usize].record.set_dirty(false);
             let hash = self.hash(Seat(seat));
+            self.hashes[seat as usize] = hash;
             self.hash_sum = self.hash_sum.wrapping_add(hash);
         }
         self.hash_sum
@@ -192,7 +198,7 @@ impl Players {
 
     fn touch(&mut self, seat: Seat) -> &mut Lines {
         if !self.record(seat).is_dirty() {
-            let hash = self.hash(seat);
+            let hash = self.hashes[seat.index()];
             self.hash_sum = self.hash_sum.wrapping_sub(hash);
             self.dirty.push(seat.0);
             self.lines[seat.index()].record.set_dirty(true);
