@@ -60,6 +60,9 @@ impl fmt::Display for HuntId {
 pub struct PlayerId(NonZeroU64);
 
 impl PlayerId {
+    /// Somebody, where nobody is to be read.
+    pub(super) const ANY: Self = Self(NonZeroU64::MIN);
+
     /// `None` for 0, which names nobody.
     #[must_use]
     pub fn new(id: u64) -> Option<Self> {

@@ -54,8 +54,6 @@ pub(super) struct PlayerRecord {
 const _: () = assert!(size_of::<PlayerRecord>() == 64 && align_of::<PlayerRecord>() == 64);
 
 const PRESENT: u8 = 1;
-/// Changed since the digest was last asked for; says nothing about the player.
-const DIRTY: u8 = 2;
 
 impl PlayerRecord {
     /// A player who holds nothing, at a place.
@@ -71,23 +69,7 @@ impl PlayerRecord {
     }
 
     pub(super) fn set_present(&mut self, present: bool) {
-        self.set(PRESENT, present);
-    }
-
-    pub(super) fn is_dirty(&self) -> bool {
-        self.flags & DIRTY != 0
-    }
-
-    pub(super) fn set_dirty(&mut self, dirty: bool) {
-        self.set(DIRTY, dirty);
-    }
-
-    fn set(&mut self, flag: u8, on: bool) {
-        self.flags = if on {
-            self.flags | flag
-        } else {
-            self.flags & !flag
-        };
+        self.flags = if present { PRESENT } else { 0 };
     }
 
     /// The magnitude of an effect that is on, and `None` when it is off.

@@ -2,14 +2,14 @@
 //!
 //! A player who joined once stays for good, so a seat is never reused. What must stay true: a record changes
 //! only through [`Players::change`], which keeps the digest: the first change since the digest was last
-//! asked for takes the player's old hash, which is kept, out of the sum and puts the seat on a list; asking puts
-//! the new hashes in. So a player who acts a hundred times between two digests is hashed once, and nobody pays for
+//! asked for takes the player's old hash, which is kept, out of the sum and marks the seat; asking puts the new
+//! hashes in. So a player who acts a hundred times between two digests is hashed once, and nobody pays for
 //! those who did nothing. (docs/decisions/lazy-digest.md)
 
 use hashbrown::HashTable;
 
 use super::{
-    PlayerId, PlayerSummary, RequestId, Standing, canonical,
+    PLAYERS_PRESENT_MAX, PlayerId, PlayerSummary, RequestId, Standing, canonical,
     player::{PlayerRecord, Recall, Remembered},
 };
 
@@ -18,13 +18,26 @@ use super::{
 pub(super) struct Seat(u32);
 
 impl Seat {
-    fn index(self) -> usize {
-        self.0 as usize
+    /// Its piece, and where in it.
+    fn place(self) -> (usize, usize) {
+        let seat = self.0 as usize;
+        (seat / PIECE_PLAYERS, seat % PIECE_PLAYERS)
+    }
+
+    /// Its word of a set of bits, and its bit.
+    fn bit(self) -> (usize, u64) {
+        (self.0 as usize / 64, 1 << (self.0 % 64))
+    }
+}
+
+impl From<u16> for Seat {
+    fn from(seat: u16) -> Self {
+        Self(seat.into())
     }
 }
 
 /// The two cache lines of a player, side by side: a command needs both.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lines {
     record: PlayerRecord,
     remembered: Remembered,
@@ -32,14 +45,42 @@ struct Lines {
 
 const _: () = assert!(size_of::<Lines>() == 128);
 
+/// How many players are allocated together, in a KiB.
+const PIECE_PLAYERS: usize = 7;
+
+/// Players by seat, in pieces of one size that stay where they are: a list that grows leaves holes of every size that
+/// it had, and room at its end.
 #[derive(Clone, Debug)]
+struct Piece {
+    lines: [Lines; PIECE_PLAYERS],
+    ids: [PlayerId; PIECE_PLAYERS],
+    /// When the digest was last asked for: what to take out of the sum, where a player changed since.
+    hashes: [u64; PIECE_PLAYERS],
+}
+
+const _: () = assert!(size_of::<Piece>() == 1024);
+
+impl Default for Piece {
+    fn default() -> Self {
+        Self {
+            lines: Default::default(),
+            ids: [PlayerId::ANY; PIECE_PLAYERS], // of seats that nobody has, and so never read
+            hashes: [0; PIECE_PLAYERS],
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::vec_box,
+    reason = "a piece stays where it is when the list of them grows"
+)]
 pub(super) struct Players {
-    lines: Vec<Lines>,
-    ids: Vec<PlayerId>,
-    /// Of each player when the digest was last asked for: what to take out of the sum, where it changed since.
-    hashes: Vec<u64>,
+    pieces: Vec<Box<Piece>>,
+    /// Players, not pieces.
+    len: u32,
     /// Seats by the hash of their id.
-    index: HashTable<u32>,
+    index: HashTable<u16>,
     /// Mixed into that hash, so that ids chosen to collide in one hunt do not in another.
     salt: u64,
     present: u32,
@@ -47,16 +88,19 @@ pub(super) struct Players {
     kinds: u8,
     /// The wrapping sum of the hashes of the players that are not dirty.
     hash_sum: u64,
-    dirty: Vec<u32>,
+    /// A bit a seat: changed since the digest was last asked for.
+    dirty: Vec<u64>,
     scratch: Vec<u8>,
 }
+
+/// Twice as many join as are present at once (docs/rules.md).
+const _: () = assert!(2 * PLAYERS_PRESENT_MAX <= u16::MAX as u32);
 
 impl Players {
     pub(super) fn new(salt: u64, kinds: u8) -> Self {
         Self {
-            lines: Vec::new(),
-            ids: Vec::new(),
-            hashes: Vec::new(),
+            pieces: Vec::new(),
+            len: 0,
             index: HashTable::new(),
             salt,
             present: 0,
@@ -69,7 +113,7 @@ impl Players {
 
     /// How many ever joined.
     pub(super) fn len(&self) -> u32 {
-        self.ids.len() as u32
+        self.len
     }
 
     /// How many are present.
@@ -78,23 +122,27 @@ impl Players {
     }
 
     pub(super) fn find(&self, id: PlayerId) -> Option<Seat> {
-        let same = |seat: &u32| self.ids[*seat as usize] == id;
-        self.index
-            .find(hash(id, self.salt), same)
-            .copied()
-            .map(Seat)
+        let same = |seat: &u16| self.id(Seat::from(*seat)) == id;
+        let found = self.index.find(hash(id, self.salt), same);
+        found.copied().map(Seat::from)
     }
 
     pub(super) fn id(&self, seat: Seat) -> PlayerId {
-        self.ids[seat.index()]
+        let (piece, nth) = seat.place();
+        self.pieces[piece].ids[nth]
+    }
+
+    fn lines(&self, seat: Seat) -> &Lines {
+        let (piece, nth) = seat.place();
+        &self.pieces[piece].lines[nth]
     }
 
     pub(super) fn record(&self, seat: Seat) -> &PlayerRecord {
-        &self.lines[seat.index()].record
+        &self.lines(seat).record
     }
 
     pub(super) fn remembered(&self, seat: Seat) -> &Remembered {
-        &self.lines[seat.index()].remembered
+        &self.lines(seat).remembered
     }
 
     pub(super) fn recall(&self, seat: Seat, request: RequestId) -> Recall {
@@ -166,62 +214,67 @@ impl Players {
     pub(super) fn add(
         &mut self,
         id: PlayerId,
-        mut record: PlayerRecord,
+        record: PlayerRecord,
         remembered: Remembered,
     ) -> Seat {
-        let seat = self.len();
+        let seat = Seat(self.len);
+        let (piece, nth) = seat.place();
+        self.len += 1;
         self.present += u32::from(record.is_present());
-        record.set_dirty(true);
-        self.dirty.push(seat);
-        grow(&mut self.lines);
-        self.lines.push(Lines { record, remembered });
-        grow(&mut self.ids);
-        self.ids.push(id);
-        grow(&mut self.hashes);
-        self.hashes.push(0); // it is dirty: set before it is read
-        let (ids, salt) = (&self.ids, self.salt);
+        if piece == self.pieces.len() {
+            self.pieces.push(Box::default());
+        }
+        let into = &mut self.pieces[piece];
+        into.lines[nth] = Lines { record, remembered };
+        into.ids[nth] = id;
+        let (word, bit) = seat.bit();
+        if word == self.dirty.len() {
+            self.dirty.push(0);
+        }
+        self.dirty[word] |= bit;
+        let (pieces, salt) = (&self.pieces, self.salt);
+        let hash_of = |seat: &u16| {
+            let (piece, nth) = Seat::from(*seat).place();
+            hash(pieces[piece].ids[nth], salt)
+        };
         self.index
-            .insert_unique(hash(id, salt), seat, |seat| hash(ids[*seat as usize], salt));
-        Seat(seat)
+            .insert_unique(hash(id, salt), seat.0 as u16, hash_of);
+        seat
     }
 
     /// The wrapping sum of the hashes of all players, brought up to date.
     pub(super) fn hash_sum(&mut self) -> u64 {
-        while let Some(seat) = self.dirty.pop() {
-            self.lines[seat as usize].record.set_dirty(false);
-            let hash = self.hash(Seat(seat));
-            self.hashes[seat as usize] = hash;
-            self.hash_sum = self.hash_sum.wrapping_add(hash);
+        for (word, first) in self.dirty.iter_mut().zip((0..).step_by(64)) {
+            let mut dirty = *word;
+            *word = 0;
+            while dirty != 0 {
+                let (piece, nth) = Seat(first + dirty.trailing_zeros()).place();
+                dirty &= dirty - 1;
+                let piece = &mut self.pieces[piece];
+                let Lines { record, remembered } = &piece.lines[nth];
+                let hash = canonical::player_hash(
+                    &mut self.scratch,
+                    piece.ids[nth],
+                    record,
+                    remembered,
+                    self.kinds,
+                );
+                piece.hashes[nth] = hash;
+                self.hash_sum = self.hash_sum.wrapping_add(hash);
+            }
         }
         self.hash_sum
     }
 
     fn touch(&mut self, seat: Seat) -> &mut Lines {
-        if !self.record(seat).is_dirty() {
-            let hash = self.hashes[seat.index()];
-            self.hash_sum = self.hash_sum.wrapping_sub(hash);
-            self.dirty.push(seat.0);
-            self.lines[seat.index()].record.set_dirty(true);
+        let (piece, nth) = seat.place();
+        let piece = &mut self.pieces[piece];
+        let (word, bit) = seat.bit();
+        if self.dirty[word] & bit == 0 {
+            self.dirty[word] |= bit;
+            self.hash_sum = self.hash_sum.wrapping_sub(piece.hashes[nth]);
         }
-        &mut self.lines[seat.index()]
-    }
-
-    fn hash(&mut self, seat: Seat) -> u64 {
-        let Lines { record, remembered } = &self.lines[seat.index()];
-        canonical::player_hash(
-            &mut self.scratch,
-            self.ids[seat.index()],
-            record,
-            remembered,
-            self.kinds,
-        )
-    }
-}
-
-/// Makes room in eighths: doubling would waste half of a large hunt's memory.
-fn grow<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 8).max(4));
+        &mut piece.lines[nth]
     }
 }
 

@@ -81,7 +81,7 @@ impl Ring {
         Ok(Self {
             incarnation: draw_incarnation(),
             bounds,
-            records: Mutex::default(),
+            records: Mutex::new(Records::with_room(bounds)),
             news: Notify::new(),
         })
     }
@@ -200,18 +200,25 @@ struct HuntPlaces {
     places: VecDeque<Place>,
 }
 
-impl Default for Records {
-    fn default() -> Self {
+/// What a record takes, as a rule.
+const USUAL_BYTES: usize = 128;
+
+/// Room is set aside at once for so many records at most: 64 MiB, which no system refuses.
+const AT_ONCE_MAX: usize = 1 << 20;
+
+impl Records {
+    /// Nothing is in it. The room for what is as a rule kept is set aside at once, and not touched before it is used: a
+    /// list that doubles is copied whole, under the lock.
+    fn with_room(bounds: RingBounds) -> Self {
+        let usual = bounds.bytes_max / (ENTRY_BYTES + USUAL_BYTES);
         Self {
             first: Place(0),
-            entries: VecDeque::new(),
+            entries: VecDeque::with_capacity(usual.min(bounds.records_max).min(AT_ONCE_MAX)),
             bytes: 0,
             hunts: HashMap::new(),
         }
     }
-}
 
-impl Records {
     fn end(&self) -> Place {
         Place(self.first.0 + self.entries.len() as u64)
     }
