@@ -104,16 +104,21 @@ func TestTheTableStandsBetweenItsMarksAndNowhereElse(t *testing.T) {
 	}
 }
 
-// TestTheDocumentShowsTheReportBesideIt is for who edits one and not the other.
-func TestTheDocumentShowsTheReportBesideIt(t *testing.T) {
-	const docs = "../../../docs/"
-	text, err := os.ReadFile(docs + "benchmarks.md")
+// TestDocumentsShowTheReportsBesideThem is for who edits one and not the other.
+func TestDocumentsShowTheReportsBesideThem(t *testing.T) {
+	for _, name := range []string{"benchmarks", "story"} {
+		t.Run(name, func(t *testing.T) { showsTheReport(t, "../../../docs/"+name) })
+	}
+}
+
+func showsTheReport(t *testing.T, path string) {
+	text, err := os.ReadFile(path + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "Not measured yet on a machine that was left alone.\n"
-	if _, err := os.Stat(docs + "benchmarks.json"); err == nil {
-		r, err := ReadFile(docs + "benchmarks.json")
+	if _, err := os.Stat(path + ".json"); err == nil {
+		r, err := ReadFile(path + ".json")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,6 +127,6 @@ func TestTheDocumentShowsTheReportBesideIt(t *testing.T) {
 		}
 	}
 	if !strings.Contains(string(text), tableBegin+want+tableEnd) {
-		t.Error("the table of docs/benchmarks.md is not that of docs/benchmarks.json: bin/bench table docs/benchmarks.json docs/benchmarks.md")
+		t.Errorf("the tables of %[1]s.md are not those of %[1]s.json: bin/bench table %[1]s.json %[1]s.md", path)
 	}
 }
