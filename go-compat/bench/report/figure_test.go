@@ -112,21 +112,41 @@ func TestDocumentsShowTheReportsBesideThem(t *testing.T) {
 }
 
 func showsTheReport(t *testing.T, path string) {
-	text, err := os.ReadFile(path + ".md")
+	document, err := os.ReadFile(path + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Not measured yet on a machine that was left alone.\n"
-	if _, err := os.Stat(path + ".json"); err == nil {
-		r, err := ReadFile(path + ".json")
-		if err != nil {
-			t.Fatal(err)
+	text := string(document)
+	if _, err := os.Stat(path + ".json"); err != nil {
+		if want := tableBegin + "Not measured yet on a machine that was left alone.\n" + tableEnd; !strings.Contains(text, want) {
+			t.Errorf("%s.md has a table, and there is no %[1]s.json", path)
 		}
-		if want, err = r.Table(); err != nil {
-			t.Fatal(err)
-		}
+		return
 	}
-	if !strings.Contains(string(text), tableBegin+want+tableEnd) {
-		t.Errorf("the tables of %[1]s.md are not those of %[1]s.json: bin/bench table %[1]s.json %[1]s.md", path)
+	r, err := ReadFile(path + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.written(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != want {
+		t.Errorf("%[1]s.md does not show %[1]s.json: bin/bench table %[1]s.json %[1]s.md", path)
+	}
+}
+
+func TestADocumentCitesFiguresOfItsReport(t *testing.T) {
+	r := &Report{Figures: []Figure{
+		{Name: "players/old/longest pause", Value: 1.5, Unit: "ms"},
+		{Name: "story/cpu", Value: 2, Unit: "%", Rounds: []Round{{A: 80, B: 40, Ratio: 2}}},
+	}}
+	got, err := r.cite("It stood for <!-- figure players/old/longest pause -->9 ms<!-- -->, at <!-- figure story/cpu --><!-- -->.")
+	want := "It stood for <!-- figure players/old/longest pause -->1.5 ms<!-- -->, at <!-- figure story/cpu -->80 to 40 %<!-- -->."
+	if got != want || err != nil {
+		t.Errorf("it reads\n%s\nand should\n%s\n%v", got, want, err)
+	}
+	if _, err := r.cite("<!-- figure story/none -->1<!-- -->"); err == nil {
+		t.Error("a figure that nobody measured was cited")
 	}
 }

@@ -11,6 +11,7 @@ func TestFiguresOfRowsAndColumnsAreOneTable(t *testing.T) {
 		{Name: "story/cpu", What: "in all", Value: 2, Unit: "%"},
 		{Name: "players/new/p99", Value: 15, Unit: "ms", Goal: AtMost(14.2), Errors: 3},
 		{Name: "players/old/pause", Value: 7, Unit: "ms"}, // which the other does not have
+		{Name: "players/old/to new", Value: 2, Unit: "ms", Rounds: []Round{{A: 8, B: 4, Ratio: 2}}},
 		{Name: "shard/all/p99", Value: 1, Unit: "ms"},
 	}}
 	text, err := r.Table()
@@ -18,7 +19,8 @@ func TestFiguresOfRowsAndColumnsAreOneTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| players | p99, ms | pause, ms | not answered |\n|---|---|---|---|\n| `old` | 50 | 7 | 0 |\n| `new` | 15 (≤14.2: **missed**) | – | 3 |\n\n",
+		"| players | p99, ms | pause, ms | to new, ms | not answered |\n|---|---|---|---|---|\n",
+		"| `old` | 50 | 7 | 2 (8 to 4) | 0 |\n| `new` | 15 (≤14.2: **missed**) | – | – | 3 |\n\n",
 		"| shard | p99, ms | not answered |\n|---|---|---|\n| `all` | 1 | 0 |\n\n| figure |",
 		"|\n| `story/cpu`: in all | 2 % |",
 	} {

@@ -57,7 +57,7 @@ func (b *bench) shards(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := b.claims(none, s, before, after, load); err != nil {
+			if err := b.changes(none, s, before, after, load); err != nil {
 				return err
 			}
 		}
@@ -130,34 +130,28 @@ func (b *bench) playedShard(ctx context.Context, client loader.Client, s shard) 
 	return result, err
 }
 
-// claims are the figures that the story has numbers for: a shard with hunts at the
-// sidecar, to the same without.
-func (b *bench) claims(none, s shard, before, after, load loader.Result) error {
-	at := fmt.Sprintf("a whole shard, %.0f/s, %d players, GOGC=%s, %.0f %% of the hunts at the sidecar, to none: ", b.PerSecond, s.players, s.gogc, s.percent)
-	for _, claim := range []struct {
-		name, what, unit string
-		of               func(loader.Result) float64
+// changes are what the sidecar changes in a shard, to the same without one.
+func (b *bench) changes(none, s shard, before, after, load loader.Result) error {
+	for _, change := range []struct {
+		name, unit string
+		of         func(loader.Result) float64
 	}{
-		{"cpu", "CPU of both processes, less the load's own (the story: 47 to 82 %)", "% of a core",
-			func(r loader.Result) float64 { return cpuPercent(r) - cpuPercent(load) }},
-		{"allocated", "what the Go process allocates, less the load's own (the story: 8 to 42 MB/s)", "MB/s",
-			func(r loader.Result) float64 { return allocatedPerSecond(r) - allocatedPerSecond(load) }},
-		{"resident", "memory of both processes (the story: 1.8 to 3.4 GB)", "MB",
-			func(r loader.Result) float64 { return megabytes(r.Client.ResidentBytes + r.Server.ResidentBytes) }},
-		{"pauses", "how long the Go process stood still for its collector, in all", "ms",
-			func(r loader.Result) float64 { return r.Heap.PauseTotalMs }},
-		{"p99", "99 of 100 answers came within", "ms", func(r loader.Result) float64 { return r.Open.Latency.P99 }},
+		{"CPU less the load's", "% of a core", func(r loader.Result) float64 { return cpuPercent(r) - cpuPercent(load) }},
+		{"allocated less the load's", "MB/s", func(r loader.Result) float64 { return allocatedPerSecond(r) - allocatedPerSecond(load) }},
+		{"resident, both processes", "MB", func(r loader.Result) float64 { return megabytes(r.Client.ResidentBytes + r.Server.ResidentBytes) }},
+		{"pauses in all", "ms", func(r loader.Result) float64 { return r.Heap.PauseTotalMs }},
+		{"p99", "ms", func(r loader.Result) float64 { return r.Open.Latency.P99 }},
 	} {
 		figure := report.Figure{
-			Name: suite + "/" + claim.name + "-" + s.name(), What: at + claim.what, A: s.name(), B: none.name(), Unit: claim.unit,
+			Name: "change/" + s.name() + "/" + change.name, What: change.name, A: s.name(), B: none.name(), Unit: change.unit,
 			Errors: before.Failed() + after.Failed(),
 		}
-		if claim.of(before) == 0 {
+		if change.of(before) == 0 { // a short turn may have no collection
 			figure.NotReached = none.name() + " has none"
 			b.add(figure)
 			continue
 		}
-		figure, err := report.Ratio(figure, []float64{claim.of(after)}, []float64{claim.of(before)})
+		figure, err := report.Ratio(figure, []float64{change.of(after)}, []float64{change.of(before)})
 		if err != nil {
 			return err
 		}

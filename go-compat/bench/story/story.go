@@ -107,7 +107,7 @@ func latencies(result loader.Result, p99 report.Goal) []column {
 func (c collected) columns(seconds float64) []column {
 	return []column{
 		{name: "allocated", unit: "MB/s", value: c.AllocatedBytes / seconds / 1e6},
-		{name: "collections", unit: "number", value: float64(c.Collections)},
+		{name: "collections", unit: "times", value: float64(c.Collections)},
 		{name: "longest pause", unit: "ms", value: c.PauseMaxMs},
 		{name: "pauses in all", unit: "ms", value: c.PauseTotalMs},
 	}
