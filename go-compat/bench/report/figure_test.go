@@ -142,7 +142,7 @@ func TestADocumentCitesFiguresOfItsReport(t *testing.T) {
 		{Name: "story/cpu", Value: 2, Unit: "%", Rounds: []Round{{A: 80, B: 40, Ratio: 2}}},
 	}}
 	got, err := r.cite("It stood for <!-- figure players/old/longest pause -->9 ms<!-- -->, at <!-- figure story/cpu --><!-- -->.")
-	want := "It stood for <!-- figure players/old/longest pause -->1.5 ms<!-- -->, at <!-- figure story/cpu -->80 to 40 %<!-- -->."
+	want := "It stood for <!-- figure players/old/longest pause -->1.5 ms<!-- -->, at <!-- figure story/cpu -->80 against 40 %<!-- -->."
 	if got != want || err != nil {
 		t.Errorf("it reads\n%s\nand should\n%s\n%v", got, want, err)
 	}

@@ -20,7 +20,7 @@ func TestFiguresOfRowsAndColumnsAreOneTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| players | p99, ms | pause, ms | to new, ms | not answered |\n|---|---|---|---|---|\n",
-		"| `old` | 50 | 7 | 2 (8 to 4) | 0 |\n| `new` | 15 (≤14.2: **missed**) | – | – | 3 |\n\n",
+		"| `old` | 50 | 7 | 2 (8 against 4) | 0 |\n| `new` | 15 (≤14.2: **missed**) | – | – | 3 |\n\n",
 		"| shard | p99, ms | not answered |\n|---|---|---|\n| `all` | 1 | 0 |\n\n| figure |",
 		"|\n| `story/cpu`: in all | 2 % |",
 	} {

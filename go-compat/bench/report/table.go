@@ -83,7 +83,7 @@ func (r *Report) cite(text string) (string, error) {
 func (f Figure) quoted() string {
 	if f.IsRatio() {
 		a, b := f.absolutes()
-		return fmt.Sprintf("%s to %s %s", number(a), number(b), f.Unit)
+		return fmt.Sprintf("%s against %s %s", number(a), number(b), f.Unit)
 	}
 	return number(f.Value) + " " + f.Unit
 }
