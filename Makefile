@@ -127,6 +127,15 @@ bench-table: bench-build ## Keep what the last bench found, and write docs/bench
 	cp .bench/bench.json docs/benchmarks.json
 	$(BIN)/bench table docs/benchmarks.json docs/benchmarks.md
 
+.PHONY: bench-story
+bench-story: build bench-build ## Measure what the story of the rewrite claims (docs/story.md), in at most 12 minutes.
+	@$(BIN)/bench --suites story --json .bench/story.json $(ARGS)
+
+.PHONY: story-table
+story-table: bench-build ## Keep what the last bench-story found, and write docs/story.md's tables from it.
+	cp .bench/story.json docs/story.json
+	$(BIN)/bench table docs/story.json docs/story.md
+
 .PHONY: bench-build
 bench-build: redis
 	$(call step,build the bench,cd go-compat/bench && $(GO_BUILD) -o $(BIN)/ ./cmd/...)

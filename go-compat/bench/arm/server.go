@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	dto "github.com/prometheus/client_model/go"
 	"golang.org/x/sys/unix"
 
 	"treasurehunt.example/go-compat/services/localshard"
@@ -38,6 +39,14 @@ const (
 func SidecarServer(binDir string, args ...string) Server {
 	return Server{program: filepath.Join(binDir, "player-state"), admin: true, args: func(socket, _ string) []string {
 		return append([]string{"serve", "--listen", "unix:" + socket, "--claim", "auto"}, args...)
+	}}
+}
+
+// RoutedServer is player-state in memory behind a router, whose ledger says which hunts
+// it owns.
+func RoutedServer(binDir string) Server {
+	return Server{program: filepath.Join(binDir, "player-state"), admin: true, args: func(socket, _ string) []string {
+		return []string{"serve", "--listen", "unix:" + socket}
 	}}
 }
 
@@ -116,6 +125,14 @@ func (s *Serving) Target() string { return "unix:" + s.Socket }
 
 // PID is the server's process id.
 func (s *Serving) PID() int { return s.process.PID() }
+
+// Metrics reads what a server with an admin port shows now, by name.
+func (s *Serving) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+	return s.process.Metrics(ctx)
+}
+
+// LogPath is the file of what the server writes on its outputs.
+func (s *Serving) LogPath() string { return s.process.LogPath() }
 
 // Start runs the server in dir, on the cores that taskset(1) takes as a list, or on
 // [AnyCore], and returns when it is ready.

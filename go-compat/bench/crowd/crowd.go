@@ -67,6 +67,9 @@ func Beside(others int, seed uint64, hunts, players int) *Crowd {
 	return c
 }
 
+// Hunts are their ids.
+func (c *Crowd) Hunts() []string { return c.hunts }
+
 // SitDown makes the hunts and lets every player join.
 func (c *Crowd) SitDown(ctx context.Context, engine Engine) error {
 	for i, id := range c.hunts {

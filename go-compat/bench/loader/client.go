@@ -16,6 +16,7 @@ import (
 	"treasurehunt.example/go-compat/bench/crowd"
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/legacy"
+	"treasurehunt.example/go-compat/router"
 	"treasurehunt.example/go-compat/sidecar"
 )
 
@@ -34,6 +35,8 @@ const (
 	Raw Client = "raw"
 	// InProcess is the Go engine in the load process.
 	InProcess Client = "in-process"
+	// Shard is a router over the Go engine in the load process and the sidecar.
+	Shard Client = "shard"
 	// Vegeta is the load generator of that name. It has a client of its own.
 	Vegeta Client = "vegeta"
 	// Nobody is a function that answers at once: the load's own cost.
@@ -63,6 +66,8 @@ func (j Job) connect() (connection, error) {
 		}
 		engine := legacy.New(config)
 		return connection{engine, func() { _ = engine.Close(context.Background()) }}, nil
+	case Shard:
+		return j.shard()
 	case Nobody:
 		return connection{nobody{}, func() {}}, nil
 	}
@@ -77,6 +82,8 @@ func (j Job) sitDown(ctx context.Context, players *crowd.Crowd, connection conne
 		return players.SitDown(ctx, connection.engine)
 	case Raw:
 		return players.SitDown(ctx, nobody{})
+	case Shard:
+		return j.sitDownInShard(ctx, players, connection.engine.(*router.Router))
 	case Unary:
 	}
 	joining, err := j.batching()

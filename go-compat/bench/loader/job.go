@@ -195,6 +195,7 @@ type reading struct {
 	clientCPU, serverCPU     time.Duration
 	clientWaits, serverWaits account.Waits
 	heap                     []metrics.Sample
+	collector                debug.GCStats
 }
 
 func (b *borders) note() {
@@ -210,6 +211,7 @@ func (b *borders) note() {
 		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/sched/pauses/total/gc:seconds"},
 	}
 	metrics.Read(r.heap)
+	debug.ReadGCStats(&r.collector)
 	b.readings = append(b.readings, r)
 }
 
@@ -235,6 +237,7 @@ func (b *borders) between() (Result, error) {
 			AllocatedBytes:   end.heap[0].Value.Uint64() - begin.heap[0].Value.Uint64(),
 			AllocatedObjects: end.heap[1].Value.Uint64() - begin.heap[1].Value.Uint64(),
 			Collections:      end.heap[2].Value.Uint64() - begin.heap[2].Value.Uint64(),
+			PauseTotalMs:     1000 * (end.collector.PauseTotal - begin.collector.PauseTotal).Seconds(),
 			PauseMaxMs:       1000 * largest(begin.heap[3].Value.Float64Histogram(), end.heap[3].Value.Float64Histogram()),
 		},
 	}

@@ -41,6 +41,8 @@ type Job struct {
 	// Weighed is for a Go engine in process that keeps no records for the feed, so that
 	// its memory is that of its players.
 	Weighed bool `json:"weighed,omitempty"`
+	// Canary is for [Shard] alone.
+	Canary *Canary `json:"canary,omitempty"`
 }
 
 // Turn is one time of playing.
@@ -83,6 +85,7 @@ type Heap struct {
 	AllocatedBytes   uint64  `json:"allocated_bytes"`
 	AllocatedObjects uint64  `json:"allocated_objects"`
 	Collections      uint64  `json:"collections"`
+	PauseTotalMs     float64 `json:"pause_total_ms"`
 	PauseMaxMs       float64 `json:"pause_max_ms"` // the upper bound of its histogram's bucket
 }
 

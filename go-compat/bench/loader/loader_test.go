@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/metrics"
 	"testing"
 	"time"
@@ -87,6 +88,25 @@ func TestATickWantsAClientOfBatches(t *testing.T) {
 	}
 	if _, err := job.begin(t.Context(), connection); err == nil {
 		t.Error("a function that answers at once took a tick")
+	}
+}
+
+// TestAShardWhoseSidecarHasOtherHuntsIsNotMeasured: nobody listens where its sidecar should be.
+func TestAShardWhoseSidecarHasOtherHuntsIsNotMeasured(t *testing.T) {
+	for percent, played := range map[float64]bool{0: true, 100: false} {
+		dir := t.TempDir()
+		job := Job{
+			Client: Shard, Hunts: 2, Players: 50, Treasures: 256, Callers: 8, Socket: filepath.Join(dir, "nobody.sock"),
+			Canary: &Canary{Percent: percent, Ledger: filepath.Join(dir, "ledger")},
+		}
+		connection, err := job.connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.hangUp()
+		if _, err := job.begin(t.Context(), connection); (err == nil) != played {
+			t.Errorf("with %v %% of the hunts: %v", percent, err)
+		}
 	}
 }
 

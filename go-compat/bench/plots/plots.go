@@ -41,10 +41,14 @@ var (
 
 // Write draws the pictures of a report into a directory.
 func Write(r *report.Report, dir string) error {
+	pictures := r.Pictures()
+	if len(pictures) == 0 {
+		return nil
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, picture := range r.Pictures() {
+	for _, picture := range pictures {
 		p := plot.New()
 		p.Title.Text, p.Title.Padding = picture.What, vg.Points(8)
 		p.X.Min = 0

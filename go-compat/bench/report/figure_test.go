@@ -104,24 +104,49 @@ func TestTheTableStandsBetweenItsMarksAndNowhereElse(t *testing.T) {
 	}
 }
 
-// TestTheDocumentShowsTheReportBesideIt is for who edits one and not the other.
-func TestTheDocumentShowsTheReportBesideIt(t *testing.T) {
-	const docs = "../../../docs/"
-	text, err := os.ReadFile(docs + "benchmarks.md")
+// TestDocumentsShowTheReportsBesideThem is for who edits one and not the other.
+func TestDocumentsShowTheReportsBesideThem(t *testing.T) {
+	for _, name := range []string{"benchmarks", "story"} {
+		t.Run(name, func(t *testing.T) { showsTheReport(t, "../../../docs/"+name) })
+	}
+}
+
+func showsTheReport(t *testing.T, path string) {
+	document, err := os.ReadFile(path + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Not measured yet on a machine that was left alone.\n"
-	if _, err := os.Stat(docs + "benchmarks.json"); err == nil {
-		r, err := ReadFile(docs + "benchmarks.json")
-		if err != nil {
-			t.Fatal(err)
+	text := string(document)
+	if _, err := os.Stat(path + ".json"); err != nil {
+		if want := tableBegin + "Not measured yet on a machine that was left alone.\n" + tableEnd; !strings.Contains(text, want) {
+			t.Errorf("%s.md has a table, and there is no %[1]s.json", path)
 		}
-		if want, err = r.Table(); err != nil {
-			t.Fatal(err)
-		}
+		return
 	}
-	if !strings.Contains(string(text), tableBegin+want+tableEnd) {
-		t.Error("the table of docs/benchmarks.md is not that of docs/benchmarks.json: bin/bench table docs/benchmarks.json docs/benchmarks.md")
+	r, err := ReadFile(path + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.written(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != want {
+		t.Errorf("%[1]s.md does not show %[1]s.json: bin/bench table %[1]s.json %[1]s.md", path)
+	}
+}
+
+func TestADocumentCitesFiguresOfItsReport(t *testing.T) {
+	r := &Report{Figures: []Figure{
+		{Name: "players/old/longest pause", Value: 1.5, Unit: "ms"},
+		{Name: "story/cpu", Value: 2, Unit: "%", Rounds: []Round{{A: 80, B: 40, Ratio: 2}}},
+	}}
+	got, err := r.cite("It stood for <!-- figure players/old/longest pause -->9 ms<!-- -->, at <!-- figure story/cpu --><!-- -->.")
+	want := "It stood for <!-- figure players/old/longest pause -->1.5 ms<!-- -->, at <!-- figure story/cpu -->80 against 40 %<!-- -->."
+	if got != want || err != nil {
+		t.Errorf("it reads\n%s\nand should\n%s\n%v", got, want, err)
+	}
+	if _, err := r.cite("<!-- figure story/none -->1<!-- -->"); err == nil {
+		t.Error("a figure that nobody measured was cited")
 	}
 }

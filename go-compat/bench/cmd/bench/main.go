@@ -20,6 +20,7 @@ import (
 	"treasurehunt.example/go-compat/bench/plots"
 	"treasurehunt.example/go-compat/bench/report"
 	"treasurehunt.example/go-compat/bench/resident"
+	"treasurehunt.example/go-compat/bench/story"
 	"treasurehunt.example/go-compat/services/program"
 )
 
@@ -28,6 +29,7 @@ type settings struct {
 	journal.Config
 	bridge   bridge.Config // what these share with the journal's is there
 	resident resident.Config
+	story    story.Config
 	suites   []string
 	short    bool
 	json     string
@@ -59,13 +61,23 @@ var suites = []struct {
 	{"journal", func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
 		return journal.Run(ctx, s.Config, r, log)
 	}},
+	{storyName, func(ctx context.Context, s *settings, r *report.Report, log *slog.Logger) error {
+		return story.Run(ctx, s.story, r, log)
+	}},
 }
+
+// storyName is the suite that runs only when it is asked for: its figures have a page of their own.
+const storyName = "story"
 
 func suiteNames() (names []string) {
 	for _, suite := range suites {
 		names = append(names, suite.name)
 	}
 	return names
+}
+
+func defaultSuites() []string {
+	return slices.DeleteFunc(suiteNames(), func(name string) bool { return name == storyName })
 }
 
 func main() {
@@ -77,7 +89,7 @@ func main() {
 			program.String(&s.BinDir, "bin-dir", "bin", "where player-state, legacy-engine and echo are, as built for release", program.Given()),
 			program.String(&s.Dir, "dir", ".bench", "for sockets, logs and data, on a disk", program.Given()),
 			program.String(&s.json, "json", ".bench/bench.json", "where everything is written to, as JSON", program.Given()),
-			program.Strings(&s.suites, "suites", suiteNames(), "what is measured; with commas between", program.Each(program.OneOf(suiteNames()...))),
+			program.Strings(&s.suites, "suites", defaultSuites(), "what is measured; with commas between", program.Each(program.OneOf(suiteNames()...))),
 			program.Int(&s.Rounds, "rounds", 5, "how often every arm has its turn", program.Between(1, 100)),
 			program.Duration(&s.Length, "length", 5*time.Second, "how long a turn of the journal is measured", program.Between(100*time.Millisecond, time.Hour)),
 			program.Duration(&s.bridge.Length, "bridge-length", 1500*time.Millisecond, "how long a turn of the bridge is measured",
@@ -141,7 +153,14 @@ func (s *settings) shared() {
 	r.BinDir, r.Dir, r.Seed, r.Rounds, r.PerSecond = s.BinDir, s.Dir, s.Seed, s.Rounds, s.PerSecond
 	r.Hunts, r.WarmUp, r.Length, r.VegetaLength = 4000, time.Second, 4*time.Second, time.Minute
 	r.Connections = []int{1000, 5000, 15_000}
+	s.story = story.Config{
+		BinDir: s.BinDir, Dir: s.Dir, Seed: s.Seed, PerSecond: s.PerSecond,
+		Players: []int{100_000, 500_000, 1_000_000, 1_200_000}, ShardPlayers: 200_000, ShardPlayersMax: 1_000_000,
+		WarmUp: time.Second, Length: 20 * time.Second, SpikeLength: 5 * time.Second,
+	}
 	if s.short {
+		s.story.Players, s.story.ShardPlayers, s.story.ShardPlayersMax = []int{10_000, 100_000}, 20_000, 100_000
+		s.story.Length, s.story.SpikeLength = 2*time.Second, time.Second
 		r.Hunts, r.Length, r.VegetaLength = 400, time.Second, 5*time.Second
 		r.Connections = []int{200, 1000}
 	}
