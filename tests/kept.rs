@@ -14,8 +14,8 @@ use player_state::{
     config::Claim,
     journal::{Journal as _, Place},
     pb::{
-        Command, CreateHuntRequest, EndHuntRequest, GetHuntRequest, HuntSettings, Join, Outcome,
-        Refusal, Verdict, command::Action, refusal::Reason,
+        Command, CreateHuntRequest, EndHuntRequest, GetHuntRequest, HuntSettings, Join, Leave,
+        Outcome, Refusal, Verdict, command::Action, refusal::Reason,
     },
     rpc::{Services, server::player_state_service_server::PlayerStateService as _},
     shard::Rulesets,
@@ -170,4 +170,54 @@ async fn what_cannot_be_written_down_is_refused_before_it_is_applied() {
     let hunt = read.expect("reads go on").into_inner();
     assert_eq!((hunt.sequence, hunt.ended, hunt.players), (1, false, 0));
     assert_eq!(journal.end(), Place(1), "nothing was written");
+}
+
+/// A request that the player's window has left behind is refused, and yet it may be the first that comes after the hunt's time.
+#[tokio::test]
+async fn an_end_is_written_down_where_the_command_that_brought_it_is_refused() {
+    let (services, journal) = held_back().await;
+    journal.flowing.send_replace(true);
+    let settings = HuntSettings {
+        duration_ms: 2_000,
+        ..create("short").settings.expect("settings")
+    };
+    let request = CreateHuntRequest {
+        hunt_id: "short".to_owned(),
+        settings: Some(settings),
+        ..CreateHuntRequest::default()
+    };
+    let created = services.create_hunt(call(request, LONG)).await;
+    created.expect("a hunt");
+    let command = |request_id, action| Command {
+        hunt_id: "short".to_owned(),
+        player_id: 1,
+        request_id,
+        action: Some(action),
+        ..Command::default()
+    };
+    // Four are remembered, all above the one that is to come.
+    for request_id in 2..6 {
+        let action = match request_id % 2 {
+            0 => Action::Join(Join {}),
+            _ => Action::Leave(Leave {}),
+        };
+        let outcome = journal::apply(&services, command(request_id, action), LONG).await;
+        assert_eq!(outcome.expect("an answer").verdict(), Verdict::Applied);
+    }
+    let before = journal.end();
+    let ended = tokio::time::timeout(LONG, async {
+        while journal.end() == before {
+            let old = command(1, Action::Join(Join {}));
+            let outcome = journal::apply(&services, old, LONG).await;
+            let refusal = outcome.expect("an answer").refusal.expect("a refusal");
+            assert_eq!(refusal.reason(), Reason::RequestTooOld);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    ended.await.expect("the hunt's time is over within 2 s");
+    let hunt_id = "short".to_owned();
+    let read = services.get_hunt(call(GetHuntRequest { hunt_id, top: 0 }, LONG));
+    let hunt = read.await.expect("a hunt").into_inner();
+    assert_eq!((hunt.ended, hunt.sequence), (true, 6));
+    assert_eq!(journal.end(), before.next(), "and once");
 }

@@ -132,12 +132,13 @@ impl Shard {
             fail::fail_point!("apply");
             (ended, applied_digest(hunt, outcome))
         })?;
+        work.answer.clear();
+        wire::put_outcome(&mut work.answer, sent.command.request_id, &work.outcome);
+        // Also of a command that is refused: it may be the first that comes after the hunt's time.
+        self.journal_command(room, &hunt, ended.as_ref(), digest, sent, work);
         if let Verdict::Refused(why) = work.outcome.verdict {
             return Err(why.into());
         }
-        work.answer.clear();
-        wire::put_outcome(&mut work.answer, sent.command.request_id, &work.outcome);
-        self.journal_command(room, &hunt, ended.as_ref(), digest, sent, work);
         Ok(())
     }
 
