@@ -58,6 +58,7 @@ func BenchmarkQueue(b *testing.B) {
 		}
 		lane.put(call)
 		if i%len(calls) == len(calls)-1 {
+			lane.batch.reset()
 			lane.gather(time.Now())
 			message = lane.batch.append(message[:0], time.Now())
 		}

@@ -118,15 +118,23 @@ mod key {
     pub(super) const TARGET: u64 = 2 << 3 | 1;
 }
 
+/// The schema's bound.
+const BATCH_COMMANDS_MAX: usize = 1024;
+
 /// The commands, or `None` for whatever is not plainly a list of commands.
 fn in_place(mut request: &[u8]) -> Option<Vec<Sent<'_>>> {
-    // What a client sends for a command takes 40 bytes and more.
-    let mut all = Vec::with_capacity(request.len() / 40 + 1);
+    let whole = request.len();
+    let mut all = Vec::new();
     while !request.is_empty() {
         if decode_varint(&mut request).ok()? != key::COMMANDS {
             return None;
         }
         all.push(command(sized(&mut request)?)?);
+        if all.len() == 1 {
+            // The others are about as long; where they are not, the list grows.
+            let others = request.len().div_ceil(whole - request.len());
+            all.reserve(others.min(BATCH_COMMANDS_MAX));
+        }
     }
     Some(all)
 }

@@ -227,6 +227,41 @@ func Resident(pid int) (int64, error) {
 	return parseResident(path, string(text))
 }
 
+const (
+	// settledWithin is how little memory that has settled changes in settledFor.
+	settledWithin = 256 << 10
+	settledFor    = time.Second
+	settledLimit  = 15 * time.Second
+)
+
+// Settled is what Resident answers once it hardly changes any more: an allocator gives
+// back what a load left free a while after it.
+func Settled(ctx context.Context, pid int) (int64, error) {
+	limit := time.Now().Add(settledLimit)
+	last, since := int64(0), time.Now()
+	for {
+		bytes, err := Resident(pid)
+		if err != nil {
+			return 0, err
+		}
+		now := time.Now()
+		if max(bytes-last, last-bytes) > settledWithin {
+			last, since = bytes, now
+		}
+		if now.Sub(since) >= settledFor {
+			return bytes, nil
+		}
+		if now.After(limit) {
+			return 0, fmt.Errorf("process %d still changes its memory after %s without a command", pid, settledLimit)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 func parseResident(path, text string) (int64, error) {
 	for line := range strings.Lines(text) {
 		if rest, found := strings.CutPrefix(line, "Rss:"); found {

@@ -88,7 +88,7 @@ func (b *bench) weighSidecar(ctx context.Context) (weights []Weight, err error) 
 				return err
 			}
 			hunts += job.Hunts
-			bytes, err := account.Resident(serving.PID())
+			bytes, err := account.Settled(ctx, serving.PID())
 			if err != nil {
 				return err
 			}
