@@ -95,7 +95,13 @@ func TestRedisChecksWhatTheSidecarChecks(t *testing.T) {
 
 	sequence, request := uint64(1), uint64(10)
 	var dug, missed bool
-	for range 200 { // digs and steps along a row; chance alone misses both once in 2^100 times
+	// Digs and steps along a row, to the side that is farther: of 64 cells and more, chance alone has them all alike
+	// once in 2^63 times.
+	along := 1
+	if x >= crowd.Side/2 {
+		along = -1
+	}
+	for range 200 {
 		request++
 		x, y = player.GetX(), player.GetY()
 		cmd := command(request)
@@ -120,7 +126,7 @@ func TestRedisChecksWhatTheSidecarChecks(t *testing.T) {
 		}
 		request++
 		sequence++
-		to := min(x+1, crowd.Side-1)
+		to := uint32(min(max(int(x)+along, 0), crowd.Side-1))
 		next := &pb.PlayerSummary{X: to, Y: y, Score: player.GetScore(), Version: player.GetVersion() + 1}
 		expect("a step", send(move(request, to, y)), applied(sequence, next))
 		player = next
