@@ -195,6 +195,7 @@ func mirrorCrate(t *testing.T, root, copied string) {
 		[2]string{"[lib]\nname = \"player_state\"\n", ""},
 		[2]string{"[[bin]]\nname = \"player-state\"\npath = \"src/main.rs\"\n", "[[bin]]\nname = \"planted\"\npath = \"main.rs\"\n"},
 		[2]string{"[[bench]]\nname = \"engine\"\nharness = false\n", ""},
+		[2]string{"[[bench]]\nname = \"instructions\"\nharness = false\n", ""},
 		[2]string{"path = \"vendor/", "path = \"" + root + "/vendor/"})
 }
 
