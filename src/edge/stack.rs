@@ -88,13 +88,15 @@ impl Service {
             connections_max: settings.connections_max,
             metrics: Arc::clone(metrics),
         };
+        let stack = stack(routes, settings, metrics, open);
+        let refusing = Measure {
+            inner: refusing,
+            durations: Arc::clone(&stack.durations),
+        };
         Self {
             protocol: Protocol::new(settings, Arc::clone(metrics)),
-            stack: Arc::new(stack(routes, settings, metrics, open)),
-            refusing: Arc::new(Measure {
-                inner: refusing,
-                durations: Arc::new(Durations::new(Arc::clone(metrics))),
-            }),
+            stack: Arc::new(stack),
+            refusing: Arc::new(refusing),
             draining: draining.clone(),
         }
     }
