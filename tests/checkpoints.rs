@@ -62,8 +62,10 @@ async fn a_clean_end_leaves_nothing_to_play_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_is_kept_only_when_all_that_it_holds_is_durable() {
+async fn snapshots_wait_together_until_all_that_they_hold_is_durable() {
     let engine = played().await;
+    let waits = || engine.journal.waits.load(Ordering::Relaxed);
+    let before = waits();
     engine.journal.flowing.send_replace(false);
     let checkpoints = Checkpoints::start(&engine.shard).expect("a thread");
     let mut finishing = finish(checkpoints);
@@ -73,6 +75,11 @@ async fn a_snapshot_is_kept_only_when_all_that_it_holds_is_durable() {
     engine.journal.flowing.send_replace(true);
     finishing.await.expect("finished");
     assert_eq!(engine.journal.disk.lock().snapshots.len(), 2);
+    assert_eq!(
+        waits() - before,
+        1,
+        "a slow disk does not hold every hunt up"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,7 +98,7 @@ pub trait Journal: Send + Sync + 'static {
     fn failed(&self) -> Waiting<'_, String>;
 
     /// The hunts with a durable record before `place` that no snapshot of theirs holds: recovery would have to
-    /// begin at it. None where nothing is recovered.
+    /// begin at it. The earliest first; none where nothing is recovered.
     fn unsnapped(&self, place: Place) -> Vec<HuntId>;
 
     /// The place up to which retention would drop records, and recovery still needs some of them: those of the hunts

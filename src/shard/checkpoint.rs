@@ -1,7 +1,7 @@
 //! Snapshots of hunts, so that a restart plays few records again.
 //!
-//! A thread of its own, on no runtime: it encodes, and it waits for the disk. It holds one hunt's lock at a time, for
-//! one copy of the hunt, and takes no more than a part of a core.
+//! A thread of its own, on no runtime: it encodes, and it waits for the disk, once for many hunts. It holds one hunt's
+//! lock at a time, for one copy of the hunt, and takes no more than a part of a core.
 //!
 //! Of a hunt in quarantine there is no state to keep: its records stay, so that a restart or whoever looks at it has
 //! them, until retention wants to go past them. Then it is let go, loudly.
@@ -28,14 +28,18 @@ use crate::{
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A hunt is due when so many records followed its first that no snapshot holds, or as many as there are players, if that
-/// is more, for a snapshot costs as much as its players: what a restart plays again at most.
+/// What a restart plays again at most: so many records, or as many as there are players, if that is more, for a
+/// snapshot costs as much as its players. A hunt is due when three quarters of it followed its first record that no
+/// snapshot holds: the last is for what comes until its turn.
 const BEHIND_RECORDS_MIN: u64 = 131_072;
 
 /// A hunt is due after so long, however few its records are: retention drops only what no restart needs.
 const AGE_MAX: Duration = Duration::from_mins(1);
 
-/// After a snapshot the thread rests so many times as long as that took.
+/// Snapshots that wait for the disk together have so many bytes, and one more.
+const TOGETHER_BYTES: usize = 512 << 10;
+
+/// After them the thread rests so many times as long as they took to encode.
 const REST: u32 = 3;
 
 /// Hunts let go that wait for the thread.
@@ -107,40 +111,45 @@ struct Rounds {
 
 impl Rounds {
     fn run(&mut self) {
-        while self.finish_until.get().is_none() {
+        while !self.is_finishing() {
             fail::fail_point!("checkpoints");
             self.forget();
             let overdue = self.shard.journal.overdue();
             let due = self.due().max(overdue);
-            for hunt in self.shard.journal.unsnapped(due) {
-                let began = Instant::now();
-                self.snapshot(&hunt);
+            let mut due = self.unsnapped(due);
+            while !due.is_empty() && !self.is_finishing() {
+                let worked = self.snapshot(&mut due);
                 self.forget();
-                if self.finish_until.get().is_some() {
-                    break;
-                }
-                thread::park_timeout(began.elapsed() * REST);
+                thread::park_timeout(worked * REST);
             }
             self.let_go_overdue(overdue);
             thread::park_timeout(EVERY);
         }
         self.forget();
-        let left = self.shard.journal.unsnapped(self.shard.journal.end());
-        for (n, hunt) in left.iter().enumerate() {
+        let mut left = self.unsnapped(self.shard.journal.end());
+        while !left.is_empty() {
             if self
                 .finish_until
                 .get()
                 .is_some_and(|until| Instant::now() >= *until)
             {
-                let hunts = left.len() - n;
                 tracing::warn!(
-                    hunts,
+                    hunts = left.len(),
                     "no time was left for their snapshots: the next start plays their records"
                 );
                 return;
             }
-            self.snapshot(hunt);
+            self.snapshot(&mut left);
         }
+    }
+
+    fn is_finishing(&self) -> bool {
+        self.finish_until.get().is_some()
+    }
+
+    /// Whose records before `place` no snapshot holds, the longest due first.
+    fn unsnapped(&self, place: Place) -> VecDeque<HuntId> {
+        self.shard.journal.unsnapped(place).into()
     }
 
     /// Hunts whose records before this place no snapshot holds are due.
@@ -157,7 +166,7 @@ impl Rounds {
         }
         let players = self.shard.hunts.players() as u64;
         let behind = BEHIND_RECORDS_MIN.max(players);
-        aged.max(Place(end.0.saturating_sub(behind)))
+        aged.max(Place(end.0.saturating_sub(behind / 4 * 3)))
     }
 
     /// Has the journal forget what was let go.
@@ -205,27 +214,43 @@ impl Rounds {
         self.unless_failed(claims.kept(journal, Keep::All))
     }
 
-    fn snapshot(&self, id: &HuntId) {
-        // One that is gone is forgotten soon.
-        let Some(lock) = self.shard.hunts.get(id.as_str()) else {
-            return;
-        };
+    /// Takes the snapshots of the next hunts that are due, keeps them, and says how long they took to encode.
+    fn snapshot(&self, due: &mut VecDeque<HuntId>) -> Duration {
+        let began = Instant::now();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < TOGETHER_BYTES
+            && let Some(id) = due.pop_front()
+        {
+            if let Some(kept) = self.encode(id) {
+                bytes += kept.snapshot.len();
+                taken.push(kept);
+            }
+        }
+        let worked = began.elapsed();
+        let upto = taken.last().map_or(Place(0), |last| last.upto);
+        if self.durable(upto) {
+            for kept in taken {
+                self.shard.journal.put_snapshot(kept);
+                self.shard.metrics.player_state_snapshots_total.inc();
+            }
+        }
+        worked
+    }
+
+    /// A hunt as it is now. None of one that is gone, which is forgotten soon, or in quarantine.
+    fn encode(&self, id: HuntId) -> Option<KeptHunt> {
+        let lock = self.shard.hunts.get(id.as_str())?;
         let (hunt, upto) = {
-            let Ok(held) = lock.hold() else { return };
+            let held = lock.hold().ok()?;
             ((*held).clone(), self.shard.journal.end())
         };
-        let snapshot = Bytes::from(wire::hunt_snapshot(&hunt.snapshot()).encode_to_vec());
-        if !self.durable(upto) {
-            return;
-        }
-        self.shard.journal.put_snapshot(KeptHunt {
-            hunt: id.clone(),
+        Some(KeptHunt {
+            hunt: id,
             upto,
-            snapshot,
+            snapshot: wire::hunt_snapshot(&hunt.snapshot()).encode_to_vec().into(),
             ruleset_hash: hunt.ruleset().hash().to_owned(),
             ruleset: Bytes::copy_from_slice(hunt.ruleset().bytes()),
-        });
-        self.shard.metrics.player_state_snapshots_total.inc();
+        })
     }
 
     /// Waits until all before `upto` is durable. False if it never will be.

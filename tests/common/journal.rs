@@ -35,6 +35,8 @@ pub struct Recording {
     pub full: AtomicBool,
     /// Up to which retention would drop records.
     pub overdue: AtomicU64,
+    /// How often something waited for the disk.
+    pub waits: AtomicU64,
     pub disk: Mutex<Disk>,
 }
 
@@ -84,6 +86,7 @@ impl Recording {
             flowing: watch::Sender::new(true),
             full: AtomicBool::new(false),
             overdue: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
             disk: Mutex::new(disk.clone()),
         })
     }
@@ -133,6 +136,7 @@ impl Journal for Recording {
     }
 
     fn durable(&self, place: Place) -> Waiting<'_, ()> {
+        self.waits.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             self.flows().await;
             self.ring.durable(place).await;

@@ -74,13 +74,17 @@ impl Index {
         }
     }
 
-    /// The hunts whose recovery would begin before `place`.
+    /// The hunts whose recovery would begin before `place`, and the earliest first.
     pub(super) fn unsnapped(&self, place: Place) -> Vec<HuntId> {
         let hunts = self.hunts.lock();
-        let behind = hunts
-            .iter()
-            .filter(|(_, recent)| recent.unsnapped.is_some_and(|at| at < place));
-        behind.map(|(hunt, _)| hunt.clone()).collect()
+        let behind = hunts.iter().filter_map(|(hunt, recent)| {
+            let at = recent.unsnapped.filter(|at| *at < place)?;
+            Some((at, hunt.clone()))
+        });
+        let mut behind: Vec<_> = behind.collect();
+        drop(hunts);
+        behind.sort_unstable_by_key(|(at, _)| *at);
+        behind.into_iter().map(|(_, hunt)| hunt).collect()
     }
 
     /// Where recovery of all hunts would begin, if any needs records.
