@@ -11,6 +11,7 @@ import (
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/sidecar/internal/onecall"
 )
 
 // Client is the sidecar as the services of a shard see it. It is also a
@@ -66,7 +67,7 @@ func Dial(config Config) (*Client, error) {
 }
 
 func (c *Client) connect(config Config) error {
-	for range config.Lanes + 3 {
+	for range 3 {
 		conn, err := config.connect()
 		if err != nil {
 			return err
@@ -76,14 +77,17 @@ func (c *Client) connect(config Config) error {
 	c.commands = pb.NewPlayerStateServiceClient(c.conns[0])
 	c.feed = pb.NewEventFeedServiceClient(c.conns[1])
 	c.ownership = pb.NewOwnershipServiceClient(c.conns[2])
-	for _, conn := range c.conns[3:] {
-		c.lanes = append(c.lanes, newLane(conn, config, c.metrics))
+	for range config.Lanes {
+		c.lanes = append(c.lanes, newLane(onecall.New(config.ofLane()), config, c.metrics))
 	}
 	return nil
 }
 
 func (c *Client) disconnect() error {
 	var errs []error
+	for _, lane := range c.lanes {
+		lane.conn.Close()
+	}
 	for _, conn := range c.conns {
 		errs = append(errs, conn.Close())
 	}

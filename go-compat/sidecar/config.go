@@ -17,7 +17,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/sidecar/internal/onecall"
 )
 
 // Config says where the sidecar is, and what the client may use. A zero field is
@@ -92,30 +94,53 @@ func (c Config) check() error {
 	return nil
 }
 
-// grpcTarget turns a Target into grpc-go's own form.
-func grpcTarget(target string) (string, error) {
-	kind, address, _ := strings.Cut(target, ":")
-	switch kind {
+// address splits a Target into a network and a place in it.
+func (c Config) address() (network, address string, err error) {
+	network, address, _ = strings.Cut(c.Target, ":")
+	switch network {
 	case "unix":
 		if n := len(address); n < 1 || n > socketPathBytesMax {
-			return "", fmt.Errorf("sidecar: the socket path of %q must have 1 to %d bytes; this has %d", target, socketPathBytesMax, n)
+			return "", "", fmt.Errorf("sidecar: the socket path of %q must have 1 to %d bytes; this has %d", c.Target, socketPathBytesMax, n)
 		}
-		return target, nil
 	case "tcp":
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return "", fmt.Errorf("sidecar: target %q: %w", target, err)
+			return "", "", fmt.Errorf("sidecar: target %q: %w", c.Target, err)
 		}
-		return "passthrough:///" + address, nil
+	default:
+		return "", "", fmt.Errorf("sidecar: target %q must be unix:PATH or tcp:HOST:PORT", c.Target)
 	}
-	return "", fmt.Errorf("sidecar: target %q must be unix:PATH or tcp:HOST:PORT", target)
+	return network, address, nil
+}
+
+// ofLane is how a lane reaches a target that was checked.
+func (c Config) ofLane() onecall.Config {
+	network, address, _ := c.address()
+	lane := onecall.Config{
+		Authority: address, Method: pb.PlayerStateService_ApplyBatch_FullMethodName, ReplyBytesMax: playerstate.MaxMessageBytes,
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			if c.Dialer != nil {
+				return c.Dialer(ctx, address)
+			}
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, network, address)
+		},
+	}
+	if network == "unix" {
+		lane.Authority = "localhost"
+	}
+	return lane
 }
 
 // connect makes one connection, which comes up on its own and stays up. An absent
 // peer fails calls at once (wait-for-ready is off).
 func (c Config) connect() (*grpc.ClientConn, error) {
-	target, err := grpcTarget(c.Target)
+	network, address, err := c.address()
 	if err != nil {
 		return nil, err
+	}
+	target := c.Target
+	if network == "tcp" {
+		target = "passthrough:///" + address
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

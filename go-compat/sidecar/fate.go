@@ -8,20 +8,29 @@ import (
 	"google.golang.org/grpc/status"
 
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/sidecar/internal/onecall"
 )
 
-// failureOf tells what is known of a call that err ended. A call that never had a
-// peer never left this process.
+// failureOf tells what is known of a call by grpc-go that err ended. A call that never
+// had a peer never left this process.
 func failureOf(err error, p *peer.Peer) *playerstate.Failure {
-	said := status.Convert(err)
+	said, sent := status.Convert(err), p.Addr != nil
+	isAway := said.Code() == codes.Unavailable && (!sent || transportSays(said.Message()))
+	return failure(said, sent, isAway)
+}
+
+// failureOfCall tells the same of a lane's call.
+func failureOfCall(e *onecall.Error) *playerstate.Failure { return failure(e.Status, e.Sent, e.Away) }
+
+func failure(said *status.Status, sent, isAway bool) *playerstate.Failure {
 	fate := playerstate.FateUnknown
-	if p.Addr == nil || refusedWhole(said) {
+	if !sent || refusedWhole(said) {
 		fate = playerstate.FateNotApplied
 	}
-	if said.Code() == codes.Unavailable && (p.Addr == nil || transportSays(said.Message())) {
-		return away(fate).WithCause(err)
+	if isAway {
+		return away(fate).WithCause(said.Err())
 	}
-	return playerstate.FromStatus(fate, err)
+	return playerstate.FromStatus(fate, said.Err())
 }
 
 // transportSays tells grpc-go's own texts from a server's. One that it does not know

@@ -7,22 +7,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
 
 	pb "treasurehunt.example/go-compat/gen/playerstatev1"
 	"treasurehunt.example/go-compat/playerstate"
+	"treasurehunt.example/go-compat/sidecar/internal/onecall"
 )
 
 // lane is a queue of commands and the one goroutine that sends them, one call at
 // a time. Safe for concurrent use, but for run, which is called once.
 type lane struct {
-	conn    *grpc.ClientConn
+	conn    *onecall.Conn
 	tracer  trace.Tracer
 	metrics *metrics
-	codec   codec
 	full    *pb.Refusal // what a command is answered when the queue is full
 	max     int         // commands in the queue
 
@@ -35,17 +34,17 @@ type lane struct {
 	done chan struct{} // closed when run has returned
 
 	// The sender's own.
-	batch  batch
-	late   []*call
-	linger linger
+	batch   batch
+	message []byte
+	late    []*call
+	linger  linger
 }
 
-func newLane(conn *grpc.ClientConn, config Config, m *metrics) *lane {
+func newLane(conn *onecall.Conn, config Config, m *metrics) *lane {
 	return &lane{
 		conn:    conn,
 		tracer:  config.TracerProvider.Tracer(tracerName),
 		metrics: m,
-		codec:   newCodec(),
 		full: &pb.Refusal{
 			Reason: pb.Refusal_REASON_OVERLOADED,
 			Detail: fmt.Sprintf("%d commands wait in this lane of the sidecar client, the most of QueueCommands (see %s); send less, or try again later",
@@ -190,24 +189,31 @@ func (l *lane) send(ctx context.Context) {
 	l.metrics.sending(len(l.batch.calls))
 	defer l.metrics.sent()
 
-	callCtx, cancel := context.WithDeadline(ctx, l.batch.until())
-	defer cancel()
-	callCtx, span := startSpan(callCtx, l.tracer, l.batch.calls)
+	span, traceparent := startSpan(l.tracer, l.batch.calls)
 	defer span.End()
-
-	reply := outcomes{all: make([]*pb.Outcome, 0, len(l.batch.calls))}
-	var server peer.Peer
 	sent, before := time.Now(), l.pushed.Load()
-	err := l.conn.Invoke(callCtx, pb.PlayerStateService_ApplyBatch_FullMethodName, &l.batch, &reply,
-		grpc.Peer(&server), grpc.ForceCodecV2(l.codec))
+	l.message = l.batch.append(onecall.Prefix(l.message[:0]), sent)
+	answer, failure := l.conn.Call(ctx, onecall.Call{Until: l.batch.until(), Traceparent: traceparent, Message: l.message})
 	// Before anybody is answered: who is may come again at once.
 	l.linger.landed(time.Since(sent), l.pushed.Load()-before)
-	switch {
-	case err == nil:
-		l.batch.resolve(reply.all)
-	case ctx.Err() != nil && server.Addr != nil:
-		l.batch.fail(playerstate.Unknown(codes.Unavailable, "the sidecar client was closed while the command was under way"))
-	default:
-		l.batch.fail(failureOf(err, &server))
+	if failure == nil {
+		l.answer(answer)
+		return
 	}
+	span.SetStatus(otelcodes.Error, failure.Status.Message())
+	if ctx.Err() != nil && failure.Sent {
+		l.batch.fail(playerstate.Unknown(codes.Unavailable, "the sidecar client was closed while the command was under way"))
+		return
+	}
+	l.batch.fail(failureOfCall(failure))
+}
+
+// answer hands the outcomes of a message to the batch.
+func (l *lane) answer(message []byte) {
+	answer := outcomes{all: make([]*pb.Outcome, 0, len(l.batch.calls))}
+	if err := answer.read(message); err != nil {
+		l.batch.fail(playerstate.Unknown(codes.Internal, "the sidecar's answer cannot be read: %s", err))
+		return
+	}
+	l.batch.resolve(answer.all)
 }

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc/connectivity"
 
 	"treasurehunt.example/go-compat/playerstate"
 )
@@ -108,7 +107,7 @@ func (c *Client) Collect(out chan<- prometheus.Metric) {
 	var waiting, ready int
 	for _, lane := range c.lanes {
 		waiting += lane.waiting()
-		if lane.conn.GetState() == connectivity.Ready {
+		if lane.conn.Ready() {
 			ready++
 		}
 	}

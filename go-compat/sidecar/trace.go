@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 )
@@ -15,19 +16,27 @@ const spanLinksMax = 128
 
 // startSpan begins the span of a batch: the child of the first sampled caller's
 // span, linked to those of the others. So one trace goes from a caller to the
-// sidecar. Callers that were not sampled get none; where no caller has a span at
-// all, the program's sampler decides about the call's own.
-func startSpan(ctx context.Context, tracer trace.Tracer, calls []*call) (context.Context, trace.Span) {
+// sidecar, by way of traceparent. Callers that were not sampled get none; where no
+// caller has a span at all, the program's sampler decides.
+func startSpan(tracer trace.Tracer, calls []*call) (span trace.Span, traceparent string) {
 	parent, links := spanContexts(calls)
+	ctx := context.Background()
+	span = noop.Span{}
 	if parent.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
-	if !parent.IsSampled() {
-		return ctx, noop.Span{}
+	if !parent.IsValid() || parent.IsSampled() {
+		ctx, span = tracer.Start(ctx, "playerstate.batch",
+			trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithLinks(links...),
+			trace.WithAttributes(attribute.Int("playerstate.batch.commands", len(calls))))
 	}
-	return tracer.Start(ctx, "playerstate.batch",
-		trace.WithLinks(links...),
-		trace.WithAttributes(attribute.Int("playerstate.batch.commands", len(calls))))
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return span, ""
+	}
+	carrier := make(propagation.MapCarrier)
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return span, carrier["traceparent"]
 }
 
 // spanContexts picks the parent: the first that is sampled, else the first there is.

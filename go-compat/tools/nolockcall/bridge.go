@@ -60,8 +60,9 @@ func isStub(sig *types.Signature) bool {
 		return false
 	}
 	first := sig.Params().At(0).Type()
-	last := sig.Params().At(sig.Params().Len() - 1).Type().(*types.Slice).Elem()
-	return isNamed(first, "context", "Context") && isNamed(last, grpcPath, "CallOption")
+	// Of append it may also be a string.
+	last, ok := sig.Params().At(sig.Params().Len() - 1).Type().(*types.Slice)
+	return ok && isNamed(first, "context", "Context") && isNamed(last.Elem(), grpcPath, "CallOption")
 }
 
 func isNamed(t types.Type, path, name string) bool {

@@ -93,3 +93,10 @@ func (s *service) locksAnother(ctx context.Context, other *service) { // want lo
 	other.mu.Unlock()
 	s.engine.Close(ctx)
 }
+
+// texts may be appended to bytes.
+func (s *service) texts(b []byte, text string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(b, text...)
+}
