@@ -44,7 +44,8 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkQueue is the client's own part: from a command to its place in a message.
 func BenchmarkQueue(b *testing.B) {
 	c := startFake(b, nil).client(b, Config{})
-	lane := newLane(nil, Config{QueueCommands: 1024}.withDefaults(), c.metrics)
+	lane := newLane(&fleet{}, nil, Config{QueueCommands: 1024}.withDefaults(), c.metrics)
+	lane.board()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	calls := make([]call, 1024)

@@ -17,7 +17,7 @@ import (
 // Client is the sidecar as the services of a shard see it. It is also a
 // [prometheus.Collector] of its own metrics. Safe for concurrent use.
 type Client struct {
-	lanes     []*lane
+	fleet
 	commands  pb.PlayerStateServiceClient // hunts and reads
 	feed      pb.EventFeedServiceClient
 	ownership pb.OwnershipServiceClient
@@ -78,7 +78,7 @@ func (c *Client) connect(config Config) error {
 	c.feed = pb.NewEventFeedServiceClient(c.conns[1])
 	c.ownership = pb.NewOwnershipServiceClient(c.conns[2])
 	for range config.Lanes {
-		c.lanes = append(c.lanes, newLane(onecall.New(config.ofLane()), config, c.metrics))
+		c.lanes = append(c.lanes, newLane(&c.fleet, onecall.New(config.ofLane()), config, c.metrics))
 	}
 	return nil
 }

@@ -17,8 +17,10 @@ import (
 )
 
 // lane is a queue of commands and the one goroutine that sends them, one call at
-// a time. Safe for concurrent use, but for run, which is called once.
+// a time; while few commands come, the first lane's sends for all (see fleet). Safe for
+// concurrent use, but for run, which is called once.
 type lane struct {
+	fleet   *fleet
 	conn    *onecall.Conn
 	tracer  trace.Tracer
 	metrics *metrics
@@ -30,18 +32,21 @@ type lane struct {
 	closed bool
 	pushed atomic.Uint64 // commands that were ever queued; written under mu, read without
 
+	idle chan struct{} // holds a value while no sender has hold of this lane
 	wake chan struct{} // holds a value when there may be something to do
 	done chan struct{} // closed when run has returned
 
 	// The sender's own.
+	crew    []*lane // whose commands the batch has: those that it has hold of
 	batch   batch
 	message []byte
 	late    []*call
 	linger  linger
 }
 
-func newLane(conn *onecall.Conn, config Config, m *metrics) *lane {
-	return &lane{
+func newLane(fleet *fleet, conn *onecall.Conn, config Config, m *metrics) *lane {
+	l := &lane{
+		fleet:   fleet,
 		conn:    conn,
 		tracer:  config.TracerProvider.Tracer(tracerName),
 		metrics: m,
@@ -51,11 +56,14 @@ func newLane(conn *onecall.Conn, config Config, m *metrics) *lane {
 				config.QueueCommands, metricQueueCommands),
 		},
 		max:    config.QueueCommands,
+		idle:   make(chan struct{}, 1),
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
 		batch:  batch{players: make(map[uint64]int)},
 		linger: linger{most: config.Linger},
 	}
+	l.idle <- struct{}{}
+	return l
 }
 
 // put queues calls, in order. Those that find no room, or the lane closed, are
@@ -71,7 +79,7 @@ func (l *lane) put(calls ...*call) {
 		c.resolve(playerstate.Refused(c.requestID, &pb.Refusal{Reason: l.full.Reason, Detail: l.full.Detail}))
 	}
 	if queued > 0 {
-		l.nudge()
+		l.fleet.senderOf(l).nudge()
 	}
 }
 
@@ -131,28 +139,73 @@ func (l *lane) run(ctx context.Context) {
 		l.linger.sleep = s.sleep
 	}
 	for {
-		now := time.Now()
-		l.batch.reset()
-		l.gather(now)
-		if len(l.batch.calls) > 0 && l.linger.pays(l.batch.calls, now) && ctx.Err() == nil {
-			l.metrics.lingers.Inc()
-			l.linger.wait()
-			l.gather(time.Now())
-		}
-		for _, c := range l.late {
-			c.resolve(&pb.Outcome{RequestId: c.requestID, Verdict: pb.Verdict_VERDICT_EXPIRED})
-		}
-		clear(l.late)
-		l.late = l.late[:0]
-		if len(l.batch.calls) > 0 {
-			l.send(ctx)
+		if sender := l.fleet.senderOf(l); sender != l {
+			if l.waiting() > 0 { // what came while it was not
+				sender.nudge()
+			}
+			<-l.wake
 			continue
 		}
-		if l.drained() {
+		l.board()
+		sent := l.sendNext(ctx)
+		l.disembark()
+		switch {
+		case sent:
+		case l.drained():
 			return
+		default:
+			<-l.wake
 		}
-		<-l.wake
 	}
+}
+
+// board takes hold of the lanes whose commands the next call carries: this one, and of
+// those that it sends for all of which no call is out.
+func (l *lane) board() {
+	<-l.idle
+	l.crew = append(l.crew[:0], l)
+	for _, other := range l.fleet.carriedBy(l) {
+		select {
+		case <-other.idle:
+			l.crew = append(l.crew, other)
+		default:
+		}
+	}
+}
+
+func (l *lane) disembark() {
+	for _, lane := range l.crew {
+		lane.idle <- struct{}{}
+	}
+}
+
+// sendNext makes the next call, if anything is queued, and answers what it came to.
+func (l *lane) sendNext(ctx context.Context) (sent bool) {
+	now := time.Now()
+	l.batch.reset()
+	l.gather(now)
+	if len(l.batch.calls) > 0 && l.linger.pays(l.batch.calls, now) && ctx.Err() == nil {
+		l.metrics.lingers.Inc()
+		l.linger.wait()
+		l.gather(time.Now())
+	}
+	for _, c := range l.late {
+		c.resolve(&pb.Outcome{RequestId: c.requestID, Verdict: pb.Verdict_VERDICT_EXPIRED})
+	}
+	clear(l.late)
+	l.late = l.late[:0]
+	if len(l.batch.calls) == 0 {
+		return false
+	}
+	l.send(ctx)
+	l.fleet.turn(l)
+	return true
+}
+
+func (l *lane) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 func (l *lane) drained() bool {
@@ -162,22 +215,36 @@ func (l *lane) drained() bool {
 }
 
 // gather moves what is queued into the batch, as far as it has room, and what is
-// past its deadline into late. An empty batch means that the queue is empty too.
+// past its deadline into late. An empty batch means that the queues are empty too.
 func (l *lane) gather(now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	for _, from := range l.crew {
+		l.gatherFrom(from, now)
+	}
+}
+
+func (l *lane) gatherFrom(from *lane, now time.Time) {
+	from.mu.Lock()
+	defer from.mu.Unlock()
 	var next *call
-	for c := l.queue.first; c != nil && !l.batch.full(c); c = next {
+	for c := from.queue.first; c != nil && !l.batch.full(c); c = next {
 		next = c.next
 		switch {
 		case !c.deadline.After(now):
-			l.queue.remove(c)
+			from.queue.remove(c)
 			l.late = append(l.late, c)
 		case l.batch.takes(c):
-			l.queue.remove(c)
+			from.queue.remove(c)
 			l.batch.add(c)
 		}
 	}
+}
+
+// arrivals is how many commands were ever queued for its crew.
+func (l *lane) arrivals() (commands uint64) {
+	for _, lane := range l.crew {
+		commands += lane.pushed.Load()
+	}
+	return commands
 }
 
 // send makes the call and answers every command in the batch.
@@ -191,11 +258,11 @@ func (l *lane) send(ctx context.Context) {
 
 	span, traceparent := startSpan(l.tracer, l.batch.calls)
 	defer span.End()
-	sent, before := time.Now(), l.pushed.Load()
+	sent, before := time.Now(), l.arrivals()
 	l.message = l.batch.append(onecall.Prefix(l.message[:0]), sent)
 	answer, failure := l.conn.Call(ctx, onecall.Call{Until: l.batch.until(), Traceparent: traceparent, Message: l.message})
 	// Before anybody is answered: who is may come again at once.
-	l.linger.landed(time.Since(sent), l.pushed.Load()-before)
+	l.linger.landed(time.Since(sent), len(l.batch.calls), l.arrivals()-before)
 	if failure == nil {
 		l.answer(answer)
 		return

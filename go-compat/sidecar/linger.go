@@ -16,10 +16,10 @@ type linger struct {
 	most  time.Duration       // 0: never
 	sleep func(time.Duration) // nil: never
 
-	// Sums over the last calls, which fade: how long they were out, and how many
-	// commands came meanwhile.
-	flight  time.Duration
-	arrived float64
+	// Sums over the last calls, which fade: how long they were out, how many commands
+	// they had, and how many came meanwhile.
+	flight               time.Duration
+	calls, sent, arrived float64
 }
 
 const (
@@ -30,23 +30,46 @@ const (
 	lingerExpects = 0.5
 	// lingerFades is what is left of the sums with each call.
 	lingerFades = 7.0 / 8
+	// quietFrom and quietUntil are so few commands a call that one lane is enough for all:
+	// from the one on, in all lanes together, and up to the other.
+	quietFrom, quietUntil = 12, 24
 	// lingerSpares commands whose deadline is nearer than so many waits.
 	lingerSpares = 8
 )
 
-// landed notes a call, and how many commands came while it was out.
-func (l *linger) landed(flight time.Duration, arrived uint64) {
+// landed notes a call: how long it was out, how many commands it had, and how many came
+// meanwhile.
+func (l *linger) landed(flight time.Duration, sent int, arrived uint64) {
 	l.flight = time.Duration(float64(l.flight)*lingerFades) + flight
+	l.calls = l.calls*lingerFades + 1
+	l.sent = l.sent*lingerFades + float64(sent)
 	l.arrived = l.arrived*lingerFades + float64(arrived)
+}
+
+// promises says whether more commands will come in a wait.
+func (l *linger) promises() bool {
+	if l.sleep == nil || l.most <= 0 || l.flight <= 0 {
+		return false
+	}
+	return l.arrived*float64(l.most)/float64(l.flight) >= lingerExpects
+}
+
+// quiet says whether so few commands come that one of so many lanes should send them all,
+// or go on to. Of callers who wait for each other's answers that is never said.
+func (l *linger) quiet(already bool, lanes int) bool {
+	switch {
+	case !l.promises():
+		return false
+	case already:
+		return l.sent <= quietUntil*l.calls
+	default:
+		return l.sent*float64(lanes) <= quietFrom*l.calls
+	}
 }
 
 // pays says whether calls that are ready to be sent should wait.
 func (l *linger) pays(calls []*call, now time.Time) bool {
-	if l.sleep == nil || l.most <= 0 || len(calls) >= lingerBelow || l.flight <= 0 {
-		return false
-	}
-	expected := l.arrived * float64(l.most) / float64(l.flight)
-	if expected < lingerExpects {
+	if len(calls) >= lingerBelow || !l.promises() {
 		return false
 	}
 	soon := now.Add(lingerSpares * l.most)

@@ -36,10 +36,37 @@ func TestASenderWaitsOnlyWhereMoreWillCome(t *testing.T) {
 	} {
 		l := linger{most: c.most, sleep: func(time.Duration) {}}
 		for _, arrived := range c.arrived {
-			l.landed(flight, arrived)
+			l.landed(flight, 1, arrived)
 		}
 		if got := l.pays(ready(c.commands, c.left, now), now); got != c.want {
 			t.Errorf("%s: it waits: %v", c.name, got)
+		}
+	}
+}
+
+func TestOneLaneIsEnoughForFewCommandsOfCallersWhoDoNotWaitForEachOther(t *testing.T) {
+	const flight, lanes = 100 * time.Microsecond, 2
+	for _, c := range []struct {
+		name    string
+		sent    int    // in each call
+		arrived uint64 // while it was out
+		already bool
+		want    bool
+	}{
+		{"10,000/s", 1, 1, false, true},
+		{"callers alone, one in each lane", 1, 0, false, false},
+		{"the same, of which one wait was too much", 2, 0, true, false},
+		{"few", quietFrom/lanes - 1, 1, false, true},
+		{"more", quietFrom/lanes + 1, 1, false, false},
+		{"as many as one stands", quietUntil - 1, 9, true, true},
+		{"more than that", quietUntil + 1, 9, true, false},
+	} {
+		l := linger{most: lingerMax, sleep: func(time.Duration) {}}
+		for range 50 {
+			l.landed(flight, c.sent, c.arrived)
+		}
+		if got := l.quiet(c.already, lanes); got != c.want {
+			t.Errorf("%s: quiet: %v", c.name, got)
 		}
 	}
 }
