@@ -19,10 +19,12 @@ import (
 type single struct {
 	call  call
 	group *group
+	timer *time.Timer // for a caller whose own deadline is later than the client's
 }
 
 func newSingle() *single {
-	s := &single{group: newGroup(0)}
+	s := &single{group: newGroup(0), timer: time.NewTimer(time.Hour)}
+	s.timer.Stop()
 	s.call.group = s.group
 	return s
 }
@@ -32,12 +34,14 @@ func newSingle() *single {
 // no room REFUSED OVERLOADED, both unsent. A [*playerstate.Failure] says what is
 // known of a command that was not answered.
 func (c *Client) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error) {
-	ctx, cancel := bounded(ctx, 0, callTimeMax)
-	defer cancel()
 	s := c.singles.Get().(*single)
-	if refusal := c.prepare(ctx, &s.call, cmd); refusal != nil {
+	until, isOurs := bound(ctx, 0, callTimeMax)
+	if refusal := c.prepare(ctx, until, &s.call, cmd); refusal != nil {
 		c.singles.Put(s)
 		return refusal, nil
+	}
+	if isOurs { // a context for it would be most of what a command allocates
+		s.timer.Reset(time.Until(until))
 	}
 	s.group.pending.Store(1)
 	c.laneOf(&s.call).put(&s.call)
@@ -45,10 +49,14 @@ func (c *Client) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 	case <-s.group.done:
 		outcome, failure := s.call.outcome, s.call.failure
 		s.call.reset()
+		s.timer.Stop() // before another has it
 		c.singles.Put(s)
 		return c.answer(outcome, failure)
+	case <-s.timer.C:
+		return c.answer(c.leave(context.DeadlineExceeded, &s.call))
 	case <-ctx.Done():
-		return c.answer(c.leave(ctx, &s.call))
+		s.timer.Stop()
+		return c.answer(c.leave(ctx.Err(), &s.call))
 	}
 }
 
@@ -129,10 +137,11 @@ func (c *Client) byLane(ctx context.Context, calls []call, cmds []*pb.Command, a
 	for i := range lanes {
 		lanes[i] = make([]*call, 0, 2*len(cmds)/len(lanes)) // they share about evenly
 	}
+	until, _ := ctx.Deadline() // bounded gave it one
 	for i, cmd := range cmds {
 		call := &calls[i]
 		call.group = all
-		if refusal := c.prepare(ctx, call, cmd); refusal != nil {
+		if refusal := c.prepare(ctx, until, call, cmd); refusal != nil {
 			call.resolve(refusal)
 			continue
 		}
@@ -148,7 +157,7 @@ func (c *Client) outcomes(ctx context.Context, calls []call) ([]*pb.Outcome, err
 	var failed int
 	var worst *playerstate.Failure
 	for i := range calls {
-		outcome, failure := c.leave(ctx, &calls[i])
+		outcome, failure := c.leave(ctx.Err(), &calls[i])
 		if failure != nil {
 			c.metrics.failed(failure.Fate)
 			failed++
@@ -165,22 +174,22 @@ func (c *Client) outcomes(ctx context.Context, calls []call) ([]*pb.Outcome, err
 	return outcomes, nil
 }
 
-// leave stops waiting for a call: it gives the answer if there is one, else what
-// is known of the command.
-func (c *Client) leave(ctx context.Context, call *call) (*pb.Outcome, *playerstate.Failure) {
+// leave stops waiting for a call, as a context's error says why: it gives the answer if
+// there is one, else what is known of the command.
+func (c *Client) leave(why error, call *call) (*pb.Outcome, *playerstate.Failure) {
 	if !call.answered.Load() && c.laneOf(call).withdraw(call) {
-		return nil, left(ctx, playerstate.FateNotApplied)
+		return nil, left(why, playerstate.FateNotApplied)
 	}
 	if call.answered.Load() { // before, or since it was sent
 		return call.outcome, call.failure
 	}
-	return nil, left(ctx, playerstate.FateUnknown)
+	return nil, left(why, playerstate.FateUnknown)
 }
 
 // prepare makes call ready to be queued, or refuses a command that must not be
 // sent: one that an engine would refuse for its syntax, and one that no message
-// has room for. cmd is not looked at again.
-func (c *Client) prepare(ctx context.Context, call *call, cmd *pb.Command) *pb.Outcome {
+// has room for. Its caller waits until then. cmd is not looked at again.
+func (c *Client) prepare(ctx context.Context, until time.Time, call *call, cmd *pb.Command) *pb.Outcome {
 	call.requestID = cmd.GetRequestId()
 	if field := playerstate.MalformedField(cmd); field != "" {
 		return c.refuse(call, field)
@@ -195,8 +204,8 @@ func (c *Client) prepare(ctx context.Context, call *call, cmd *pb.Command) *pb.O
 	}
 	call.encoded = encoded
 	call.player = maphash.Comparable(c.seed, playerKey{cmd.GetHuntId(), cmd.GetPlayerId()})
-	call.until, _ = ctx.Deadline() // bounded gave it one
-	call.deadline = deadlineOf(call.until, cmd)
+	call.until = until
+	call.deadline = deadlineOf(until, cmd)
 	call.span = trace.SpanContextFromContext(ctx)
 	return nil
 }

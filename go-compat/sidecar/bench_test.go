@@ -54,7 +54,7 @@ func BenchmarkQueue(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		call := &calls[i%len(calls)]
 		cmd := dig(uint64(i)+1, uint64(i)+1)
-		if refusal := c.prepare(ctx, call, cmd); refusal != nil {
+		if refusal := c.prepare(ctx, time.Now().Add(time.Minute), call, cmd); refusal != nil {
 			b.Fatal(refusal)
 		}
 		lane.put(call)

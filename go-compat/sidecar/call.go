@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -74,13 +73,14 @@ func (c *call) finish() {
 	}
 }
 
-// left is the failure of a call whose caller's ctx is over.
-func left(ctx context.Context, fate playerstate.Fate) *playerstate.Failure {
-	code := status.FromContextError(ctx.Err()).Code()
+// left is the failure of a call whose caller does not wait any more, for this error of a
+// context.
+func left(why error, fate playerstate.Fate) *playerstate.Failure {
+	code := status.FromContextError(why).Code()
 	if fate == playerstate.FateNotApplied {
-		return playerstate.NotApplied(code, "%s while the command was waiting to be sent", ctx.Err())
+		return playerstate.NotApplied(code, "%s while the command was waiting to be sent", why)
 	}
-	return playerstate.Unknown(code, "%s while the command was under way; ask again under the same request_id", ctx.Err())
+	return playerstate.Unknown(code, "%s while the command was under way; ask again under the same request_id", why)
 }
 
 // closed is the failure of a call that came too late.

@@ -179,12 +179,21 @@ func (c Config) connect() (*grpc.ClientConn, error) {
 // bounded gives ctx a deadline: its own, [playerstate.DefaultTimeout] and extra
 // where it has none, and limit at most.
 func bounded(ctx context.Context, extra, limit time.Duration) (context.Context, context.CancelFunc) {
+	if until, isOurs := bound(ctx, extra, limit); isOurs {
+		return context.WithDeadline(ctx, until)
+	}
+	return ctx, func() {}
+}
+
+// bound is that deadline, and whether it is sooner than ctx's own.
+func bound(ctx context.Context, extra, limit time.Duration) (until time.Time, isOurs bool) {
+	now := time.Now()
 	deadline, ok := ctx.Deadline()
 	switch {
 	case !ok:
-		return context.WithTimeout(ctx, min(playerstate.DefaultTimeout+extra, limit))
-	case time.Until(deadline) > limit:
-		return context.WithTimeout(ctx, limit)
+		return now.Add(min(playerstate.DefaultTimeout+extra, limit)), true
+	case deadline.Sub(now) > limit:
+		return now.Add(limit), true
 	}
-	return ctx, func() {}
+	return deadline, false
 }

@@ -15,7 +15,7 @@ func playersOf(c *Client, each int) [][]uint64 {
 	players := make([][]uint64, len(c.lanes))
 	for player := uint64(1); slices.ContainsFunc(players, func(of []uint64) bool { return len(of) < each }); player++ {
 		var probe call
-		c.prepare(context.Background(), &probe, dig(player, 1))
+		c.prepare(context.Background(), time.Now(), &probe, dig(player, 1))
 		if lane := c.laneIndex(&probe); len(players[lane]) < each {
 			players[lane] = append(players[lane], player)
 		}

@@ -16,23 +16,19 @@ const spanLinksMax = 128
 
 // startSpan begins the span of a batch: the child of the first sampled caller's
 // span, linked to those of the others. So one trace goes from a caller to the
-// sidecar, by way of traceparent. Callers that were not sampled get none; where no
-// caller has a span at all, the program's sampler decides.
+// sidecar, by way of traceparent. Callers that were not sampled get none.
 func startSpan(tracer trace.Tracer, calls []*call) (span trace.Span, traceparent string) {
 	parent, links := spanContexts(calls)
-	ctx := context.Background()
-	span = noop.Span{}
-	if parent.IsValid() {
-		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	if !parent.IsValid() {
+		return noop.Span{}, ""
 	}
-	if !parent.IsValid() || parent.IsSampled() {
+	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
+	span = noop.Span{}
+	if parent.IsSampled() {
 		ctx, span = tracer.Start(ctx, "playerstate.batch",
 			trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithLinks(links...),
 			trace.WithAttributes(attribute.Int("playerstate.batch.commands", len(calls))))
-	}
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return span, ""
 	}
 	carrier := make(propagation.MapCarrier)
 	propagation.TraceContext{}.Inject(ctx, carrier)
