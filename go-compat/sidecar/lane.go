@@ -37,11 +37,12 @@ type lane struct {
 	done chan struct{} // closed when run has returned
 
 	// The sender's own.
-	crew    []*lane // whose commands the batch has: those that it has hold of
-	batch   batch
-	message []byte
-	late    []*call
-	linger  linger
+	crew     []*lane // whose commands the batch has: those that it has hold of
+	batch    batch
+	message  []byte
+	outcomes outcomes
+	late     []*call
+	linger   linger
 }
 
 func newLane(fleet *fleet, conn *onecall.Conn, config Config, m *metrics) *lane {
@@ -277,10 +278,10 @@ func (l *lane) send(ctx context.Context) {
 
 // answer hands the outcomes of a message to the batch.
 func (l *lane) answer(message []byte) {
-	answer := outcomes{all: make([]*pb.Outcome, 0, len(l.batch.calls))}
-	if err := answer.read(message); err != nil {
+	defer l.outcomes.reset()
+	if err := l.outcomes.read(message); err != nil {
 		l.batch.fail(playerstate.Unknown(codes.Internal, "the sidecar's answer cannot be read: %s", err))
 		return
 	}
-	l.batch.resolve(answer.all)
+	l.batch.resolve(l.outcomes.all)
 }

@@ -95,14 +95,20 @@ type answered struct {
 	player  pb.PlayerSummary
 }
 
-// slabOutcomes is how many outcomes are allocated together. A caller who keeps one
-// keeps its slab, which is under 8 KiB.
+// slabOutcomes is how many outcomes are allocated together, for one call or several: just
+// what one of the runtime's sizes holds. A caller who keeps one keeps its slab, of under 8 KiB.
 const slabOutcomes = 32
 
-// outcomes is an ApplyBatchResponse.
+// outcomes is an ApplyBatchResponse, one after another.
 type outcomes struct {
-	all  []*pb.Outcome // with room for as many as are expected
-	slab []answered    // what is left of the last slab
+	all  []*pb.Outcome
+	slab []answered // what is left of the last slab
+}
+
+// reset lets go of what was read.
+func (o *outcomes) reset() {
+	clear(o.all)
+	o.all = o.all[:0]
 }
 
 // read reads a message, as proto.Unmarshal would.
@@ -136,7 +142,7 @@ func (o *outcomes) readAll(message []byte) error {
 
 func (o *outcomes) add(fields []byte) error {
 	if len(o.slab) == 0 {
-		o.slab = make([]answered, max(1, min(slabOutcomes, cap(o.all)-len(o.all))))
+		o.slab = make([]answered, slabOutcomes)
 	}
 	next := &o.slab[0]
 	o.slab = o.slab[1:]
