@@ -121,7 +121,7 @@ func (c Config) ofLane() onecall.Config {
 			if c.Dialer != nil {
 				return c.Dialer(ctx, address)
 			}
-			var dialer net.Dialer
+			dialer := net.Dialer{Control: unacked}
 			return dialer.DialContext(ctx, network, address)
 		},
 	}

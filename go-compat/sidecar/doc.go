@@ -13,9 +13,9 @@
 //
 //   - Commands of one player are never in two calls at once, and at most 4 are in
 //     one (RULES, "Order of the checks": an engine remembers that many requests of
-//     a player). A player's commands all go to one lane, and a lane has one call
-//     out at a time. So the order in which a player's commands were queued is the
-//     order in which they are applied.
+//     a player). A player's commands all go to one lane, and of a lane one call is
+//     out at a time, whoever sends it. So the order in which a player's commands were
+//     queued is the order in which they are applied.
 //   - Every caller is answered within its own deadline. One that leaves takes its
 //     command out of the queue (not applied), or, when it is under way, learns
 //     that its fate is unknown.
@@ -32,9 +32,11 @@
 //
 // Each lane has its own, reads and hunts share one, the feed and the calls of
 // ownership have one each, so that a long poll or a large answer never holds up a
-// command, nor a full lane the router's claims. A lost peer is found by
-// the kernel at once on a Unix socket. Over TCP unacknowledged bytes end the
-// connection after a second (TCP_USER_TIMEOUT, which grpc-go sets from the
-// keepalive timeout), and a silent one is pinged after 10 s in use: grpc-go takes
-// no shorter interval. A peer that is alive but frozen is found by deadlines alone.
+// command, nor a full lane the router's claims. A lane writes its own frames (package
+// onecall), because grpc-go's stream a call cost more than all the rest of it; the others
+// are grpc-go's. A lost peer is found by the kernel at once on a Unix socket. Over TCP
+// unacknowledged bytes end the connection after a second (TCP_USER_TIMEOUT), and a
+// silent one is pinged: by a lane when a call ends unanswered, and given up when nothing
+// was heard for 10 s after; by grpc-go after 10 s in use. A peer that is alive but frozen
+// is found by deadlines alone.
 package sidecar

@@ -95,9 +95,10 @@ type answered struct {
 	player  pb.PlayerSummary
 }
 
-// slabOutcomes is how many outcomes are allocated together, for one call or several: just
-// what one of the runtime's sizes holds. A caller who keeps one keeps its slab, of under 8 KiB.
-const slabOutcomes = 32
+// slabOutcomes is how many outcomes are allocated together, for one call or several: what
+// with the runtime's own word fills one of its sizes. A caller who keeps one keeps its slab,
+// of under 7 KiB.
+const slabOutcomes = 31
 
 // outcomes is an ApplyBatchResponse, one after another.
 type outcomes struct {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -80,13 +81,16 @@ func (h *head) said(code codes.Code) *status.Status {
 	return status.New(code, text)
 }
 
-// reset is a call that the server broke off.
-func reset(code http2.ErrCode) *Error {
+// reset is a call with this deadline that the server broke off.
+func reset(code http2.ErrCode, until time.Time) *Error {
 	text := fmt.Sprintf("the server broke the call off: %s", code)
 	switch code {
 	case http2.ErrCodeRefusedStream: // it was not looked at
 		return &Error{Status: status.New(codes.Unavailable, text), Away: true}
 	case http2.ErrCodeCancel:
+		if !until.After(time.Now()) { // the deadline, by the server's clock
+			return expired(true)
+		}
 		return &Error{Status: status.New(codes.Canceled, text), Sent: true}
 	case http2.ErrCodeEnhanceYourCalm, http2.ErrCodeFlowControl:
 		return &Error{Status: status.New(codes.ResourceExhausted, text), Sent: true}

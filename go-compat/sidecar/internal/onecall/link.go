@@ -84,6 +84,7 @@ type link struct {
 // stream is the call that is out.
 type stream struct {
 	id      uint32 // 0: there is none
+	until   time.Time
 	window  int64
 	blocked bool // it has more to send than it may
 	headed  bool // its answer has begun
@@ -208,7 +209,7 @@ func (l *link) begin(call Call) (id uint32, message []byte) {
 	id = l.nextID
 	l.nextID += 2
 	l.result = nil
-	l.stream = stream{id: id, window: l.streamWindow, body: l.stream.body[:0]}
+	l.stream = stream{id: id, until: call.Until, window: l.streamWindow, body: l.stream.body[:0]}
 	l.block.Reset()
 	l.field(":method", "POST")
 	l.field(":scheme", "http")
@@ -235,9 +236,9 @@ func (l *link) once(name, value string) {
 	_ = l.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: true})
 }
 
-// timeout is a grpc-timeout: at most 8 digits and a unit.
+// timeout is a grpc-timeout: at most 8 digits and a unit. It is never shorter than what is left.
 func timeout(left time.Duration) string {
-	if us := max(left.Microseconds(), 1); us < 1e8 {
+	if us := max((left + time.Microsecond - 1).Microseconds(), 1); us < 1e8 {
 		return strconv.FormatInt(us, 10) + "u"
 	}
 	return strconv.FormatInt(min(left.Milliseconds(), 1e8-1), 10) + "m"
@@ -360,7 +361,7 @@ func (l *link) take(frame http2.Frame) error {
 		l.takeData(f)
 	case *http2.RSTStreamFrame:
 		if id == l.stream.id {
-			l.finish(reset(f.ErrCode))
+			l.finish(reset(f.ErrCode, l.stream.until))
 		}
 	case *http2.SettingsFrame:
 		return l.takeSettings(f)

@@ -46,7 +46,7 @@ func TestACallIsOneOfGRPC(t *testing.T) {
 
 func TestTimeoutsHaveAtMostEightDigits(t *testing.T) {
 	for left, want := range map[time.Duration]string{
-		-time.Second: "1u", time.Nanosecond: "1u", 2 * time.Second: "2000000u", 99 * time.Second: "99000000u",
+		-time.Second: "1u", time.Nanosecond: "1u", 1001 * time.Nanosecond: "2u", 2 * time.Second: "2000000u", 99 * time.Second: "99000000u",
 		100 * time.Second: "100000m", 1 << 62: "99999999m",
 	} {
 		if got := timeout(left); got != want {
@@ -287,6 +287,24 @@ func TestACallThatIsLateIsLetGoAndItsAnswerToo(t *testing.T) {
 		t.Errorf("%+v", err)
 	}
 	says(t, c, request("", time.Minute), "in time")
+}
+
+// TestACallThatTheServerEndsAtItsDeadlineIsLate, whichever side is first to see it.
+func TestACallThatTheServerEndsAtItsDeadlineIsLate(t *testing.T) {
+	c := serve(t, func(p *peer) {
+		p.greet()
+		for id, _ := p.call(); id != 0; id, _ = p.call() {
+			left, _ := time.ParseDuration(strings.Replace(p.fields["grpc-timeout"], "u", "us", 1))
+			time.Sleep(left)
+			_ = p.WriteRSTStream(id, http2.ErrCodeCancel)
+		}
+	})
+	for range 50 {
+		_, err := c.Call(t.Context(), request("", 2*time.Millisecond))
+		if err == nil || err.Status.Code() != codes.DeadlineExceeded || !err.Sent {
+			t.Errorf("%+v", err)
+		}
+	}
 }
 
 func TestCloseAndTheCallersEndEndWhatIsOut(t *testing.T) {
