@@ -40,8 +40,10 @@ func (c *Client) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 		c.singles.Put(s)
 		return refusal, nil
 	}
+	var expired <-chan time.Time
 	if isOurs { // a context for it would be most of what a command allocates
 		s.timer.Reset(time.Until(until))
+		expired = s.timer.C
 	}
 	s.group.pending.Store(1)
 	c.laneOf(&s.call).put(&s.call)
@@ -52,7 +54,7 @@ func (c *Client) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 		s.timer.Stop() // before another has it
 		c.singles.Put(s)
 		return c.answer(outcome, failure)
-	case <-s.timer.C:
+	case <-expired:
 		return c.answer(c.leave(context.DeadlineExceeded, &s.call))
 	case <-ctx.Done():
 		s.timer.Stop()
