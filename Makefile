@@ -88,6 +88,7 @@ test-long: build-test ## Comparisons, crashes, power cuts and damage at length (
 	$(call step,every cut and bit of all files of a journal,JOURNAL_BITS=1 cargo test $(CARGO_TEST) --quiet --lib journal::store::damage -- --nocapture)
 	$(call step,hunts of the Rust properties in both engines at length,COMMANDS=10000000 LEGACY_ENGINE=$(BIN)/test/legacy-engine cargo test --release $(CARGO_TEST) --quiet --test rules -- --ignored --nocapture differential)
 	$(call step,generated hunts in both engines at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -v -tags e2e -timeout 60m -run TestBothEngines ./differential -long)
+	$(call step,what a server may send to a lane,cd go-compat && go test -run - -fuzz FuzzServer -fuzztime 3m -fuzzminimizetime 1s ./sidecar/internal/onecall)
 	$(call step,end to end at length,cd go-compat/services && BIN_DIR=$(BIN)/test go test -count=1 -tags e2e -timeout 60m ./e2e/... -long)
 
 # The first run installs kubernetes-validate and hadolint; no run wants a cluster or a Docker engine.
