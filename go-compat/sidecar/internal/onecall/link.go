@@ -406,10 +406,10 @@ func (l *link) takeHead(fragment []byte, ended bool) error {
 		l.finish(broken("the answer has headers in its middle"))
 	case l.head.informs():
 	default:
+		l.stream.headed = true
 		if failure := l.head.begin(); failure != nil {
 			l.breakOff(failure)
 		}
-		l.stream.headed = true
 	}
 	return nil
 }
@@ -480,10 +480,11 @@ func (l *link) widen(id uint32, bytes int64) error {
 	case l.stream.id:
 		l.stream.window += bytes
 	}
-	if l.window > windowMax || l.stream.window > windowMax {
+	isOut := l.stream.id != 0
+	if l.window > windowMax || isOut && l.stream.window > windowMax {
 		return errors.New("a window is wider than HTTP/2 has them")
 	}
-	if l.stream.id != 0 && l.stream.blocked {
+	if isOut && l.stream.blocked {
 		l.stream.blocked = false
 		select {
 		case l.opened <- struct{}{}:

@@ -90,6 +90,21 @@ func TestAMessageWaitsForItsWindows(t *testing.T) {
 	says(t, c, request(long, time.Minute), "yes")
 }
 
+// TestTheWindowOfACallThatIsOverIsNotLookedAt: it would be too wide after the settings.
+func TestTheWindowOfACallThatIsOverIsNotLookedAt(t *testing.T) {
+	c := serve(t, func(p *peer) {
+		p.greet()
+		id, _ := p.call()
+		_ = p.WriteWindowUpdate(id, windowMax-windowBytes)
+		p.answer(id, "one")
+		_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 2 * windowBytes})
+		id, _ = p.call()
+		p.answer(id, "two")
+	})
+	says(t, c, request("", time.Minute), "one")
+	says(t, c, request("", time.Minute), "two")
+}
+
 // TestAnAnswerMayComeInPieces: as HTTP/2 allows, with what else may come between.
 func TestAnAnswerMayComeInPieces(t *testing.T) {
 	c := serve(t, func(p *peer) {
