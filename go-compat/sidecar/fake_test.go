@@ -114,6 +114,19 @@ func dig(player, request uint64) *pb.Command {
 	return &pb.Command{HuntId: "h", PlayerId: player, RequestId: request, Action: &pb.Command_Dig{Dig: &pb.Dig{}}}
 }
 
+// applying gives what sends a dig of a player, each beside the others, and what waits for
+// the answers to all.
+func applying(ctx context.Context, t testing.TB, c *Client) (apply func(player uint64), wait func()) {
+	var all sync.WaitGroup
+	return func(player uint64) {
+		all.Go(func() {
+			if _, err := c.Apply(ctx, dig(player, player)); err != nil {
+				t.Error(err)
+			}
+		})
+	}, all.Wait
+}
+
 func within(t testing.TB, limit time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

@@ -27,15 +27,7 @@ func TestWhileFewCommandsComeTheFirstLaneSendsThoseOfAll(t *testing.T) {
 	batch, arrived, release := gated()
 	c := startFake(t, batch).client(t, Config{Lanes: 3, Linger: -1})
 	players := playersOf(c, 2)
-	ctx := within(t, 2*time.Second)
-	var all sync.WaitGroup
-	apply := func(player uint64) {
-		all.Go(func() {
-			if _, err := c.Apply(ctx, dig(player, player)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	apply, wait := applying(within(t, 2*time.Second), t, c)
 	sent := func(want int) {
 		t.Helper()
 		if n := <-arrived; n != want {
@@ -62,7 +54,7 @@ func TestWhileFewCommandsComeTheFirstLaneSendsThoseOfAll(t *testing.T) {
 	release <- struct{}{}
 	sent(1)
 	release <- struct{}{}
-	all.Wait()
+	wait()
 }
 
 // TestAPlayersCommandsKeepTheirOrderWhoeverSends: while the fleet turns quiet and busy again
@@ -137,24 +129,16 @@ func TestWhatIsQueuedIsSentThoughTheSenderIsAnother(t *testing.T) {
 	batch, arrived, release := gated()
 	c := startFake(t, batch).client(t, Config{Lanes: 2})
 	players := playersOf(c, 2)
-	ctx := within(t, 2*time.Second)
-	var all sync.WaitGroup
-	for i, player := range players[1] {
-		all.Go(func() {
-			if _, err := c.Apply(ctx, dig(player, player)); err != nil {
-				t.Error(err)
-			}
-		})
-		if i == 0 {
-			<-arrived
-		}
-	}
+	apply, wait := applying(within(t, 2*time.Second), t, c)
+	apply(players[1][0])
+	<-arrived
+	apply(players[1][1])
 	queued(t, c, 1)
 	c.set(true)
 	release <- struct{}{}
 	<-arrived
 	release <- struct{}{}
-	all.Wait()
+	wait()
 }
 
 // TestAQuietClientCloses, whichever lane has something left.
@@ -164,14 +148,7 @@ func TestAQuietClientCloses(t *testing.T) {
 	c.set(true)
 	players := playersOf(c, 2)
 	ctx := within(t, 2*time.Second)
-	var all sync.WaitGroup
-	apply := func(player uint64) {
-		all.Go(func() {
-			if _, err := c.Apply(ctx, dig(player, player)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	apply, wait := applying(ctx, t, c)
 	apply(players[0][0])
 	<-arrived
 	apply(players[1][0])
@@ -180,7 +157,7 @@ func TestAQuietClientCloses(t *testing.T) {
 	go func() { closing <- c.Close(ctx) }()
 	await(t, "the lanes to be closed", func() bool { return c.lanes[0].isClosed() && c.lanes[1].isClosed() })
 	close(release)
-	all.Wait()
+	wait()
 	if err := <-closing; err != nil {
 		t.Error(err)
 	}

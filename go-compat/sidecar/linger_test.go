@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"sync"
 	"testing"
 	"time"
 )
@@ -76,15 +75,7 @@ func TestOneLaneIsEnoughForFewCommandsOfCallersWhoDoNotWaitForEachOther(t *testi
 func TestWhatComesInTheWaitIsInTheSameCall(t *testing.T) {
 	batch, arrived, release := gated()
 	c := startFake(t, batch).client(t, Config{})
-	ctx := within(t, 2*time.Second)
-	var all sync.WaitGroup
-	apply := func(id uint64) {
-		all.Go(func() {
-			if _, err := c.Apply(ctx, dig(id, id)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	apply, wait := applying(within(t, 2*time.Second), t, c)
 	apply(1)
 	<-arrived
 	// The sender is in its call, and looks at this after it.
@@ -101,7 +92,7 @@ func TestWhatComesInTheWaitIsInTheSameCall(t *testing.T) {
 		t.Errorf("the call after the wait carries %d commands, and should carry 3", n)
 	}
 	release <- struct{}{}
-	all.Wait()
+	wait()
 }
 
 func TestASleepOfLessThanAMillisecondIsNoLonger(t *testing.T) {
