@@ -92,16 +92,20 @@ func TestAMessageWaitsForItsWindows(t *testing.T) {
 
 // TestTheWindowOfACallThatIsOverIsNotLookedAt: it would be too wide after the settings.
 func TestTheWindowOfACallThatIsOverIsNotLookedAt(t *testing.T) {
+	settled := make(chan struct{})
 	c := serve(t, func(p *peer) {
 		p.greet()
 		id, _ := p.call()
 		_ = p.WriteWindowUpdate(id, windowMax-windowBytes)
 		p.answer(id, "one")
 		_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 2 * windowBytes})
+		p.until(func(f http2.Frame) bool { s, is := f.(*http2.SettingsFrame); return is && s.IsAck() })
+		close(settled)
 		id, _ = p.call()
 		p.answer(id, "two")
 	})
 	says(t, c, request("", time.Minute), "one")
+	<-settled
 	says(t, c, request("", time.Minute), "two")
 }
 
