@@ -1,5 +1,4 @@
-//! What a command costs the allocator, on its way from the bytes of a call to those of its answer: one block, which is
-//! its record.
+//! What a command costs the allocator, on its way from the bytes of a call to those of its answer: nothing.
 
 mod common;
 
@@ -28,7 +27,7 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const PLAYERS: u64 = 64;
 
 /// Of a batch, not of a command: lists of commands and outcomes, what waits for the journal, the ring's own room.
-const BATCH_ALLOCATIONS: usize = 16;
+const BATCH_ALLOCATIONS: usize = 8;
 
 fn shard() -> Shard {
     let ring = Ring::new(RingBounds {
@@ -69,7 +68,7 @@ fn batch(of: fn(&str, u64, u64) -> Command, request_id: u64) -> Encoded {
 }
 
 #[tokio::test]
-async fn a_batched_command_allocates_its_record_and_nothing_else() {
+async fn a_batch_allocates_a_few_blocks_and_none_a_command() {
     let shard = shard();
     // What is made once is made here: the players, a thread's work, the first digest.
     for round in 0..8 {
@@ -86,7 +85,7 @@ async fn a_batched_command_allocates_its_record_and_nothing_else() {
 
     let commands = PLAYERS as usize;
     let allocations = change.allocations + change.reallocations;
-    assert!(allocations >= commands, "they are counted: {change:?}");
-    assert!(allocations <= commands + BATCH_ALLOCATIONS, "{change:?}");
+    assert!(allocations > 0, "they are counted: {change:?}");
+    assert!(allocations <= BATCH_ALLOCATIONS, "{change:?}");
     assert!(change.bytes_allocated <= commands * 256, "{change:?}");
 }

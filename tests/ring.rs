@@ -278,6 +278,57 @@ fn the_bounds_hold_for_records_and_for_bytes() {
     assert!(kept.records >= 25, "{kept:?}");
 }
 
+/// Records lie in segments: of every length, at their edges and over them, each is read back as it was, until it is
+/// dropped.
+#[tokio::test]
+async fn what_is_kept_is_what_was_pushed_whatever_its_length() {
+    const KEPT: usize = 40;
+    let ring = ring_of(KEPT);
+    let lengths = [
+        1,
+        100,
+        64 << 10,
+        (64 << 10) + 1,
+        RECORD_BYTES_MAX,
+        0,
+        3_000,
+        (64 << 10) - 103,
+    ];
+    let mut pushed = Vec::new();
+    for n in 1..=400_u64 {
+        let hunt = ["a", "b", "c"][n as usize % 3];
+        let length = lengths[n as usize * n as usize % lengths.len()];
+        let sequence = 1 + n / 3;
+        let entry = Entry {
+            record: vec![n as u8; length].into(),
+            ..entry(hunt, sequence)
+        };
+        push(&ring, entry.clone());
+        pushed.push(entry);
+        let kept = &pushed[pushed.len().saturating_sub(KEPT)..];
+        let all = Query {
+            bytes_max: usize::MAX,
+            ..from(Start::Oldest)
+        };
+        let page = ring.read(all).await.expect("a whole journal");
+        assert!(
+            page.records
+                .iter()
+                .eq(kept.iter().map(|entry| &entry.record)),
+            "after {n}"
+        );
+        for (age, entry) in pushed.iter().rev().take(KEPT + 3).enumerate() {
+            let got = ring.get(&entry.hunt, entry.sequence).await;
+            let expected = (age < KEPT).then(|| entry.record.clone());
+            assert_eq!(
+                got.expect("a whole journal"),
+                expected,
+                "{entry:?} after {n}"
+            );
+        }
+    }
+}
+
 #[test]
 fn room_that_there_is_not_is_refused_with_the_limit() {
     let bytes_max = RECORD_BYTES_MAX + 200;

@@ -7,6 +7,11 @@ const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const BYTES: u8 = 2;
 
+fn tag(field: u8, wire: u8) -> u8 {
+    debug_assert!(field < 16, "a tag of one byte");
+    field << 3 | wire
+}
+
 /// Writes the fields of one message, by ascending number, at the end of a buffer.
 pub(crate) struct Fields<'a>(&'a mut Vec<u8>);
 
@@ -15,12 +20,21 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    fn tag(&mut self, field: u8, wire: u8) {
-        debug_assert!(field < 16, "a tag of one byte");
-        self.0.push(field << 3 | wire);
+    /// Writes a field's tag and a varint. The short ones, which most are, look at the buffer's room once.
+    #[inline]
+    fn tag_and_varint(&mut self, field: u8, wire: u8, value: u64) {
+        let tag = tag(field, wire);
+        if value < 1 << 7 {
+            self.0.extend_from_slice(&[tag, value as u8]);
+        } else {
+            self.tag_and_long_varint(tag, value);
+        }
     }
 
-    fn varint(&mut self, mut value: u64) {
+    #[inline(never)]
+    fn tag_and_long_varint(&mut self, tag: u8, mut value: u64) {
+        self.0.extend_from_slice(&[tag, value as u8 | 0x80]);
+        value >>= 7;
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
             value >>= 7;
@@ -30,8 +44,7 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn number(&mut self, field: u8, value: u64) {
         if value != 0 {
-            self.tag(field, VARINT);
-            self.varint(value);
+            self.tag_and_varint(field, VARINT, value);
         }
     }
 
@@ -42,16 +55,15 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn fixed64(&mut self, field: u8, value: u64) {
         if value != 0 {
-            self.tag(field, FIXED64);
-            self.0.extend_from_slice(&value.to_le_bytes());
+            let mut bytes = [tag(field, FIXED64); 1 + 8];
+            bytes[1..].copy_from_slice(&value.to_le_bytes());
+            self.0.extend_from_slice(&bytes);
         }
     }
 
     pub(crate) fn text(&mut self, field: u8, value: &str) {
         if !value.is_empty() {
-            self.tag(field, BYTES);
-            self.varint(value.len() as u64);
-            self.0.extend_from_slice(value.as_bytes());
+            self.message(field, value.as_bytes());
         }
     }
 
@@ -63,8 +75,7 @@ impl<'a> Fields<'a> {
 
     /// The head of a message within this one of so many bytes, which are to follow.
     pub(crate) fn head(&mut self, field: u8, len: usize) {
-        self.tag(field, BYTES);
-        self.varint(len as u64);
+        self.tag_and_varint(field, BYTES, len as u64);
     }
 
     /// What [`message`](Self::message) takes for a message of so many bytes.
@@ -80,9 +91,8 @@ impl<'a> Fields<'a> {
 
     /// A message within this one, of 127 bytes at most, which is written even when it is empty.
     pub(crate) fn nested(&mut self, field: u8, write: impl FnOnce(&mut Fields<'_>)) {
-        self.tag(field, BYTES);
-        let length_at = self.0.len();
-        self.0.push(0);
+        let length_at = self.0.len() + 1;
+        self.head(field, 0);
         write(self);
         let length = self.0.len() - length_at - 1;
         debug_assert!(length < 0x80, "a length of one byte");

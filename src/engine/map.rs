@@ -38,6 +38,11 @@ impl Size {
         }
     }
 
+    /// How many cells there are.
+    fn cells(self) -> u32 {
+        self.width * self.height
+    }
+
     /// Cells are numbered row by row.
     pub(super) fn cell(self, place: Place) -> u32 {
         u32::from(place.y) * self.width + u32::from(place.x)
@@ -177,7 +182,7 @@ impl Spots {
         random: &mut Random,
         mut content: impl FnMut(&mut Random) -> u8,
     ) -> Self {
-        let cells = size.width * size.height;
+        let cells = size.cells();
         let mut occupied = Bits::new(cells);
         let mut by_cell = Vec::with_capacity(count as usize);
         for _ in 0..count {
@@ -251,9 +256,7 @@ impl Spots {
     /// Those left within `radius` of a place, by cell.
     pub(super) fn within(&self, centre: Place, radius: u8) -> impl Iterator<Item = Found> {
         self.size.rows(centre, radius).flat_map(|row| {
-            let first = self
-                .by_cell
-                .partition_point(|spot| spot.cell() < *row.start());
+            let first = self.seek(*row.start());
             let in_row = self.by_cell[first..]
                 .iter()
                 .take_while(move |spot| spot.cell() <= *row.end());
@@ -273,9 +276,29 @@ impl Spots {
     }
 
     fn index(&self, cell: u32) -> Option<usize> {
-        self.by_cell
-            .binary_search_by_key(&cell, |spot| spot.cell())
-            .ok()
+        let index = self.seek(cell);
+        let here = self.by_cell.get(index)?.cell() == cell;
+        here.then_some(index)
+    }
+
+    /// How many spots lie before a cell.
+    ///
+    /// Spots are drawn evenly, so the search begins where the cell is to be expected, and widens from there until it
+    /// has the cell between two: that reads two or three lines of memory, of which halving the whole reads eight.
+    fn seek(&self, cell: u32) -> usize {
+        let before = |spot: &Spot| spot.cell() < cell;
+        let (spots, cells) = (&self.by_cell[..], self.size.cells());
+        let expected = (u64::from(cell) * spots.len() as u64 / u64::from(cells)) as usize;
+        let (mut from, mut to, mut step) = (expected, expected, 16);
+        while from > 0 && !before(&spots[from - 1]) {
+            (to, from) = (from - 1, from.saturating_sub(step));
+            step *= 2;
+        }
+        while to < spots.len() && before(&spots[to]) {
+            (from, to) = (to + 1, (to + step).min(spots.len()));
+            step *= 2;
+        }
+        from + spots[from..to].partition_point(before)
     }
 
     fn found(&self, spot: Spot) -> Option<Found> {
@@ -372,6 +395,35 @@ mod tests {
         assert_eq!(cells(Place { x: 4, y: 3 }, 1), [13, 14, 18, 19]);
         assert_eq!(cells(Place { x: 2, y: 1 }, 0), [7]);
         assert_eq!(cells(Place { x: 2, y: 1 }, 16), (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cell_is_found_wherever_the_spots_lie() {
+        let size = Size {
+            width: 50,
+            height: 40,
+        };
+        let lists: [Vec<u32>; 6] = [
+            vec![],
+            (0..2000).collect(),
+            (0..100).collect(),
+            (1900..2000).collect(),
+            (0..2000).filter(|cell| cell % 7 == 3).collect(),
+            (0..2000).filter(|cell| cell % 1000 < 90).collect(),
+        ];
+        for cells in lists {
+            let spots = cells.iter().map(|cell| (cell % 50, cell / 50, 10));
+            let spots = Spots::restore(Kind::Treasure, size, &Ruleset::classic(), spots);
+            let spots = spots.expect("valid");
+            for cell in 0..2000 {
+                let expected = cells.partition_point(|it| *it < cell);
+                assert_eq!(spots.seek(cell), expected, "cell {cell} of {}", cells.len());
+                let at = spots
+                    .at(size.place(cell))
+                    .map(|found| size.cell(found.place));
+                assert_eq!(at, cells.contains(&cell).then_some(cell));
+            }
+        }
     }
 
     #[test]

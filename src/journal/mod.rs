@@ -66,9 +66,9 @@ pub trait Journal: Send + Sync + 'static {
     /// refusal means that nothing may be applied now.
     fn reserve(&self, bytes: usize) -> Result<Room, NoRoom>;
 
-    /// Puts one record behind all others and tells its place. Called under the hunt's lock: does
+    /// Puts a copy of one record behind all others and tells its place. Called under the hunt's lock: does
     /// not block and cannot fail.
-    fn append(&self, room: Room, entry: Entry) -> Place;
+    fn append(&self, room: Room, entry: EntryRef<'_>) -> Place;
 
     /// The place that the next record will get: a wait for one less covers all that was appended.
     fn end(&self) -> Place;
@@ -182,7 +182,7 @@ pub struct NoRoom {
     pub wanted_bytes: u64,
 }
 
-/// One record, as it is handed to the journal.
+/// One record.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The hunt it belongs to.
@@ -195,15 +195,44 @@ pub struct Entry {
     pub record: Bytes,
 }
 
+impl Entry {
+    /// The same, as it is handed to the journal.
+    #[must_use]
+    pub fn borrowed(&self) -> EntryRef<'_> {
+        EntryRef {
+            hunt: &self.hunt,
+            sequence: self.sequence,
+            is_move: self.is_move,
+            record: &self.record,
+        }
+    }
+}
+
+/// One record, as it is handed to the journal. Its fields are [`Entry`]'s.
+#[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "they are there")]
+pub struct EntryRef<'a> {
+    pub hunt: &'a HuntId,
+    pub sequence: u64,
+    pub is_move: bool,
+    pub record: &'a [u8],
+}
+
+impl fmt::Debug for EntryRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            hunt,
+            sequence,
+            record,
+            ..
+        } = self;
+        write!(f, "{hunt}#{sequence} ({} bytes)", record.len())
+    }
+}
+
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}#{} ({} bytes)",
-            self.hunt,
-            self.sequence,
-            self.record.len()
-        )
+        self.borrowed().fmt(f)
     }
 }
 

@@ -14,16 +14,24 @@ use std::{
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use prost::bytes::Bytes;
+use slab::Slab;
 use tokio::{sync::Notify, task::coop::consume_budget};
 
 use super::{
-    Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
+    Damage, EntryRef, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, RECORD_BYTES_MAX,
     Room, Waiting, draw_incarnation, scan::Scan,
 };
 use crate::engine::HuntId;
 
-/// What a record costs beside its bytes: its entry, and its place in the index.
-const ENTRY_BYTES: usize = mem::size_of::<Entry>() + mem::size_of::<Place>();
+/// What a record costs beside its bytes: its row, and its place among its hunt's.
+const ROW_BYTES: usize = mem::size_of::<Row>() + mem::size_of::<Place>();
+
+/// Records lie side by side in segments of so many bytes, so that none is allocated by itself. What the oldest segment
+/// has of records that were dropped, and the newest of room, is not counted.
+const SEGMENT_BYTES: usize = 64 * 1024;
+
+/// What a record takes, as a rule.
+const USUAL_BYTES: usize = 128;
 
 /// A reader lets go of the lock after so many records.
 const SLICE_RECORDS: usize = 256;
@@ -60,8 +68,8 @@ pub struct Ring {
     incarnation: u64,
     bounds: RingBounds,
     records: Mutex<Records>,
-    /// Rung at each push. It holds no reader's state: a thousand long polls are a thousand list
-    /// entries here, and neither tasks nor locks.
+    /// Rung at a push that somebody waits for. It holds no reader's state: a thousand long polls are a thousand
+    /// list entries here, and neither tasks nor locks.
     news: Notify,
 }
 
@@ -71,7 +79,7 @@ impl Ring {
         if bounds.records_max == 0 {
             return Err(RingBoundsError::Records);
         }
-        let least = RECORD_BYTES_MAX + ENTRY_BYTES;
+        let least = RECORD_BYTES_MAX + ROW_BYTES;
         if bounds.bytes_max < least {
             return Err(RingBoundsError::Bytes {
                 least,
@@ -81,7 +89,7 @@ impl Ring {
         Ok(Self {
             incarnation: draw_incarnation(),
             bounds,
-            records: Mutex::new(Records::with_room(bounds)),
+            records: Mutex::new(Records::default()),
             news: Notify::new(),
         })
     }
@@ -90,7 +98,7 @@ impl Ring {
         loop {
             // Enlisted before looking, so that a push between the look and the wait is not missed.
             let news = self.news.notified();
-            if place < self.records.lock().end() {
+            if self.records.lock().has_or_awaits(place) {
                 return;
             }
             news.await;
@@ -105,7 +113,7 @@ impl Ring {
             // A long scan lets other tasks of its thread run in between.
             consume_budget().await;
         }
-        let end = self.records.lock().end();
+        let end = self.records.lock().end;
         scan.into_page(self.incarnation, gap, end)
     }
 }
@@ -113,28 +121,33 @@ impl Ring {
 impl Journal for Ring {
     fn reserve(&self, bytes: usize) -> Result<Room, NoRoom> {
         // The oldest always make room, so only a record that is too long for the whole is refused.
-        if bytes + ENTRY_BYTES <= self.bounds.bytes_max {
+        if bytes + ROW_BYTES <= self.bounds.bytes_max {
             return Ok(Room::new(bytes));
         }
         Err(NoRoom {
             limit: "feed_bytes_max",
             limit_bytes: self.bounds.bytes_max as u64,
-            wanted_bytes: (bytes + ENTRY_BYTES) as u64,
+            wanted_bytes: (bytes + ROW_BYTES) as u64,
         })
     }
 
-    fn append(&self, room: Room, entry: Entry) -> Place {
+    fn append(&self, room: Room, entry: EntryRef<'_>) -> Place {
         debug_assert!(
             entry.record.len() <= room.bytes(),
             "{entry:?} is longer than its room"
         );
-        let place = self.records.lock().push(entry, self.bounds);
-        self.news.notify_waiters();
+        let mut records = self.records.lock();
+        let place = records.push(entry, self.bounds);
+        let awaited = mem::take(&mut records.awaited);
+        drop(records);
+        if awaited {
+            self.news.notify_waiters();
+        }
         place
     }
 
     fn end(&self) -> Place {
-        self.records.lock().end()
+        self.records.lock().end
     }
 
     fn answerable(&self, place: Place) -> Waiting<'_, ()> {
@@ -178,7 +191,7 @@ impl Journal for Ring {
     fn kept(&self) -> Kept {
         let records = self.records.lock();
         Kept {
-            records: records.entries.len() as u64,
+            records: records.len() as u64,
             bytes: records.bytes as u64,
             dropped: records.first.0,
         }
@@ -186,106 +199,178 @@ impl Journal for Ring {
 }
 
 /// What the lock guards.
+#[derive(Default)]
 struct Records {
-    /// The place of the oldest entry, which is also how many were dropped.
+    /// The place of the oldest record, which is also how many were dropped.
     first: Place,
-    entries: VecDeque<Entry>,
+    /// The place that the next record gets.
+    end: Place,
+    segments: VecDeque<Segment>,
+    /// What the records cost.
     bytes: usize,
-    /// For `GetRecord`. A hunt's sequences follow one another, so its places are a queue.
-    hunts: HashMap<HuntId, HuntPlaces>,
+    /// For `GetRecord`: the hunts that have records here, by the number that rows have of them.
+    hunts: Slab<Hunt>,
+    numbers: HashMap<HuntId, u32>,
+    /// Somebody waits for the next record.
+    awaited: bool,
 }
 
-struct HuntPlaces {
+/// Records one behind the other.
+struct Segment {
+    /// The place of its first row.
+    first: Place,
+    rows: Vec<Row>,
+    bytes: Vec<u8>,
+}
+
+/// A record in its segment.
+struct Row {
+    hunt: u32,
+    /// Where its bytes end; they begin where those of the row before do.
+    end: u32,
+    is_move: bool,
+}
+
+/// A hunt's sequences follow one another, so its places are a queue.
+struct Hunt {
+    id: HuntId,
     first_sequence: u64,
     places: VecDeque<Place>,
 }
 
-/// What a record takes, as a rule.
-const USUAL_BYTES: usize = 128;
-
-/// Room is set aside at once for so many records at most: 64 MiB, which no system refuses.
-const AT_ONCE_MAX: usize = 1 << 20;
-
 impl Records {
-    /// Nothing is in it. The room for what is as a rule kept is set aside at once, and not touched before it is used: a
-    /// list that doubles is copied whole, under the lock.
-    fn with_room(bounds: RingBounds) -> Self {
-        let usual = bounds.bytes_max / (ENTRY_BYTES + USUAL_BYTES);
-        Self {
-            first: Place(0),
-            entries: VecDeque::with_capacity(usual.min(bounds.records_max).min(AT_ONCE_MAX)),
-            bytes: 0,
-            hunts: HashMap::new(),
-        }
-    }
-
-    fn end(&self) -> Place {
-        Place(self.first.0 + self.entries.len() as u64)
+    fn len(&self) -> usize {
+        (self.end.0 - self.first.0) as usize
     }
 
     fn kept(&self) -> RangeInclusive<Place> {
-        self.first..=self.end()
+        self.first..=self.end
     }
 
-    fn push(&mut self, entry: Entry, bounds: RingBounds) -> Place {
-        let place = self.end();
-        self.hunts
-            .entry_ref(&entry.hunt)
-            .or_insert_with(|| HuntPlaces {
-                first_sequence: entry.sequence,
-                places: VecDeque::new(),
-            })
-            .places
-            .push_back(place);
-        self.bytes += cost(&entry);
-        self.entries.push_back(entry);
-        while self.entries.len() > bounds.records_max || self.bytes > bounds.bytes_max {
+    /// Whether there is a record at `place`. Where there is none, the next push is told to somebody.
+    fn has_or_awaits(&mut self, place: Place) -> bool {
+        let has = place < self.end;
+        self.awaited |= !has;
+        has
+    }
+
+    fn push(&mut self, entry: EntryRef<'_>, bounds: RingBounds) -> Place {
+        let place = self.end;
+        let hunt = self.number(entry);
+        self.hunts[hunt as usize].places.push_back(place);
+        let bytes = entry.record.len();
+        if self.segments.back().is_none_or(|it| !it.has_room(bytes)) {
+            self.segments.push_back(Segment::new(place, bytes));
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.push(hunt, entry);
+        }
+        self.bytes += ROW_BYTES + bytes;
+        self.end = place.next();
+        while self.len() > bounds.records_max || self.bytes > bounds.bytes_max {
             self.drop_oldest();
         }
         place
     }
 
+    fn number(&mut self, entry: EntryRef<'_>) -> u32 {
+        let hunts = &mut self.hunts;
+        *self.numbers.entry_ref(entry.hunt).or_insert_with(|| {
+            hunts.insert(Hunt {
+                id: entry.hunt.clone(),
+                first_sequence: entry.sequence,
+                places: VecDeque::new(),
+            }) as u32
+        })
+    }
+
     fn drop_oldest(&mut self) {
-        let Some(oldest) = self.entries.pop_front() else {
+        let Some(segment) = self.segments.front() else {
             return;
         };
+        let nth = (self.first.0 - segment.first.0) as usize;
+        let hunt = segment.rows[nth].hunt as usize;
+        self.bytes -= ROW_BYTES + segment.record(nth).len();
         self.first = self.first.next();
-        self.bytes -= cost(&oldest);
-        if let Some(hunt) = self.hunts.get_mut(&oldest.hunt) {
-            hunt.places.pop_front();
-            hunt.first_sequence += 1;
-            if hunt.places.is_empty() {
-                self.hunts.remove(&oldest.hunt);
-            }
+        if nth + 1 == segment.rows.len() {
+            self.segments.pop_front();
+        }
+        let known = &mut self.hunts[hunt];
+        known.places.pop_front();
+        known.first_sequence += 1;
+        if known.places.is_empty() {
+            self.numbers.remove(&known.id);
+            self.hunts.remove(hunt);
         }
     }
 
     fn get(&self, hunt: &HuntId, sequence: u64) -> Option<Bytes> {
-        let hunt = self.hunts.get(hunt)?;
+        let hunt = &self.hunts[*self.numbers.get(hunt)? as usize];
         let nth = usize::try_from(sequence.checked_sub(hunt.first_sequence)?).ok()?;
-        Some(self.at(*hunt.places.get(nth)?)?.record.clone())
+        let (_, record) = self.rows_from(*hunt.places.get(nth)?).next()?;
+        Some(Bytes::copy_from_slice(record))
     }
 
-    fn at(&self, place: Place) -> Option<&Entry> {
-        let nth = usize::try_from(place.0.checked_sub(self.first.0)?).ok()?;
-        self.entries.get(nth)
+    /// The record at a place that is kept, and those behind it.
+    fn rows_from(&self, place: Place) -> impl Iterator<Item = (&Row, &[u8])> {
+        let holder = self.segments.partition_point(|it| it.end() <= place);
+        let segments = self.segments.range(holder..);
+        segments.flat_map(move |segment| segment.rows_from(place))
     }
 
     /// Looks at the next slice. False when there is nothing more to look at.
     fn scan(&self, scan: &mut Scan<'_>) -> bool {
-        for _ in 0..SLICE_RECORDS {
-            // None also when writers overtook the scan: the next call starts at the oldest and says so.
-            let Some(entry) = self.at(scan.next) else {
-                return false;
-            };
-            if !scan.goes_on() || !scan.take(entry) {
+        if scan.next < self.first {
+            return false; // writers overtook it: the next call starts at the oldest and says so
+        }
+        let mut looked = 0;
+        for (row, record) in self.rows_from(scan.next).take(SLICE_RECORDS) {
+            let hunt = &self.hunts[row.hunt as usize].id;
+            let copy = || Bytes::copy_from_slice(record);
+            if !scan.goes_on() || !scan.take(hunt, row.is_move, copy) {
                 return false;
             }
+            looked += 1;
         }
-        true
+        looked == SLICE_RECORDS
     }
 }
 
-fn cost(entry: &Entry) -> usize {
-    ENTRY_BYTES + entry.record.len()
+impl Segment {
+    /// An empty one, with room for a record of so many bytes at least.
+    fn new(first: Place, bytes: usize) -> Self {
+        Self {
+            first,
+            rows: Vec::with_capacity(SEGMENT_BYTES / USUAL_BYTES),
+            bytes: Vec::with_capacity(SEGMENT_BYTES.max(bytes)),
+        }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.bytes.len() + bytes <= SEGMENT_BYTES
+    }
+
+    fn push(&mut self, hunt: u32, entry: EntryRef<'_>) {
+        self.bytes.extend_from_slice(entry.record);
+        self.rows.push(Row {
+            hunt,
+            end: self.bytes.len() as u32,
+            is_move: entry.is_move,
+        });
+    }
+
+    fn end(&self) -> Place {
+        Place(self.first.0 + self.rows.len() as u64)
+    }
+
+    /// Its rows at `place` and behind it.
+    fn rows_from(&self, place: Place) -> impl Iterator<Item = (&Row, &[u8])> {
+        let skipped = place.0.saturating_sub(self.first.0) as usize;
+        (skipped..self.rows.len()).map(|nth| (&self.rows[nth], self.record(nth)))
+    }
+
+    fn record(&self, nth: usize) -> &[u8] {
+        let begin = nth.checked_sub(1).map_or(0, |before| self.rows[before].end);
+        &self.bytes[begin as usize..self.rows[nth].end as usize]
+    }
 }

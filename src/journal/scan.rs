@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use prost::bytes::Bytes;
 
-use super::{Cursor, Entry, Page, Place, Query, Start};
+use super::{Cursor, Page, Place, Query, Start};
+use crate::engine::HuntId;
 
 /// One reader's way through the records.
 pub(super) struct Scan<'a> {
@@ -45,15 +46,21 @@ impl<'a> Scan<'a> {
         self.scanned < self.query.scan_max && self.found.len() < self.query.records_max
     }
 
-    /// Takes or passes over one entry; false when it no longer fits.
-    pub(super) fn take(&mut self, entry: &Entry) -> bool {
-        if self.query.wants(entry) {
-            let bytes = framed_bytes(entry.record.len());
+    /// Takes or passes over one record; false when it no longer fits.
+    pub(super) fn take(
+        &mut self,
+        hunt: &HuntId,
+        is_move: bool,
+        record: impl FnOnce() -> Bytes,
+    ) -> bool {
+        if self.query.wants(hunt, is_move) {
+            let record = record();
+            let bytes = framed_bytes(record.len());
             if !self.found.is_empty() && self.bytes + bytes > self.query.bytes_max {
                 return false;
             }
             self.bytes += bytes;
-            self.found.push(entry.record.clone());
+            self.found.push(record);
         }
         self.scanned += 1;
         self.next = self.next.next();
@@ -78,9 +85,8 @@ impl Start {
 }
 
 impl Query {
-    fn wants(&self, entry: &Entry) -> bool {
-        !(self.skip_moves && entry.is_move)
-            && self.hunt.as_ref().is_none_or(|hunt| *hunt == entry.hunt)
+    fn wants(&self, hunt: &HuntId, is_move: bool) -> bool {
+        !(self.skip_moves && is_move) && self.hunt.as_ref().is_none_or(|wanted| wanted == hunt)
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::{cell::RefCell, time::Instant};
 
-use prost::{Message as _, bytes::Bytes};
+use prost::Message as _;
 
 use super::{CallTime, Panicked, Shard, tally::Tally, time::Reading};
 use crate::{
     engine::{self, Ended, Fields, HuntGuard, NotServed, Verdict},
-    journal::{APPLIED_BYTES_MAX, Entry, NoRoom, Room},
+    journal::{APPLIED_BYTES_MAX, EntryRef, NoRoom, Room},
     pb,
     wire::{self, AppliedRecord, Commands, Encoded, Refused, Sent},
 };
@@ -33,7 +33,7 @@ pub struct Answers {
     tally: Tally,
 }
 
-/// What a thread uses again for every command, so that of it nothing but its record is allocated.
+/// What a thread uses again for every command, so that nothing is allocated for one.
 #[derive(Default)]
 struct Work {
     outcome: engine::Outcome,
@@ -168,11 +168,11 @@ impl Shard {
             };
             work.record.clear();
             record.put(&mut work.record);
-            let entry = Entry {
-                hunt: hunt.id().clone(),
+            let entry = EntryRef {
+                hunt: hunt.id(),
                 sequence,
                 is_move: sent.command.is_move(),
-                record: Bytes::copy_from_slice(&work.record),
+                record: &work.record,
             };
             self.journal.append(room, entry);
         }

@@ -46,7 +46,7 @@ use self::{claims::Claims, gone::GoneIds, placed::Placed, tally::Counters, time:
 use crate::{
     config::{Claim, Settings},
     engine::{self, Directory, Ended, Hunt, HuntId},
-    journal::{self, Entry, Journal, Place},
+    journal::{self, EntryRef, Journal, Place},
     pb,
     telemetry::Metrics,
     wire,
@@ -203,11 +203,11 @@ impl Shard {
     }
 
     fn append(&self, room: journal::Room, hunt: &Hunt, record: &pb::Record, is_move: bool) {
-        let entry = Entry {
-            hunt: hunt.id().clone(),
+        let entry = EntryRef {
+            hunt: hunt.id(),
             sequence: record.sequence,
             is_move,
-            record: record.encode_to_vec().into(),
+            record: &record.encode_to_vec(),
         };
         self.journal.append(room, entry);
     }

@@ -15,8 +15,8 @@ use player_state::{
     config::{Claim, Settings},
     engine::HuntId,
     journal::{
-        Damage, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query, Recovery, Ring,
-        RingBounds, Room, Waiting,
+        Damage, Entry, EntryRef, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place, Query,
+        Recovery, Ring, RingBounds, Room, Waiting,
     },
     pb::{ApplyBatchRequest, ApplyBatchResponse, ApplyRequest, ApplyResponse, Command, Outcome},
     rpc::{Services, server::player_state_service_server::PlayerStateService as _},
@@ -79,7 +79,7 @@ impl Recording {
         let ring = Ring::new(bounds).expect("bounds with room");
         for (_, entry) in &disk.records {
             let room = ring.reserve(entry.record.len()).expect("room");
-            ring.append(room, entry.clone());
+            ring.append(room, entry.borrowed());
         }
         Arc::new(Self {
             ring,
@@ -121,9 +121,21 @@ impl Journal for Recording {
         self.ring.reserve(bytes)
     }
 
-    fn append(&self, room: Room, entry: Entry) -> Place {
-        let place = self.ring.append(room, entry.clone());
-        self.disk.lock().records.push((place, entry));
+    fn append(&self, room: Room, entry: EntryRef<'_>) -> Place {
+        let place = self.ring.append(room, entry);
+        let EntryRef {
+            hunt,
+            sequence,
+            is_move,
+            record,
+        } = entry;
+        let kept = Entry {
+            hunt: hunt.clone(),
+            sequence,
+            is_move,
+            record: Bytes::copy_from_slice(record),
+        };
+        self.disk.lock().records.push((place, kept));
         place
     }
 

@@ -20,7 +20,7 @@ pub fn entry(hunt: &str, sequence: u64) -> Entry {
 
 pub fn push(journal: &dyn Journal, entry: Entry) -> Place {
     let room = journal.reserve(entry.record.len()).expect("room");
-    journal.append(room, entry)
+    journal.append(room, entry.borrowed())
 }
 
 /// Appends a record that says which it is.

@@ -85,7 +85,7 @@ impl Store {
                 room.map_err(|why| unwritten(&why))?
             }
         };
-        self.append(room, entry);
+        self.append(room, entry.borrowed());
         Ok(())
     }
 

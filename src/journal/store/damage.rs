@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, num::NonZero, sync::mpsc};
 
 use super::*;
-use crate::journal::Start;
+use crate::journal::{Entry, Start};
 
 /// More than it takes to open a journal, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ async fn fill(store: &Store, sequences: std::ops::RangeInclusive<u64>) {
                 record: format!("{hunt}#{sequence}").into_bytes().into(),
             };
             let room = store.reserve(entry.record.len()).expect("room");
-            let place = store.append(room, entry);
+            let place = store.append(room, entry.borrowed());
             store.durable(place).await;
         }
     }

@@ -145,13 +145,11 @@ pub(super) fn now_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use prost::bytes::Bytes;
-
     use super::super::{Store, StoreSettings};
     use super::*;
     use crate::{
         engine::HuntId,
-        journal::{Durability, Entry, Journal as _, Recovery},
+        journal::{Durability, Entry, EntryRef, Journal as _, Recovery},
     };
 
     fn settings() -> StoreSettings {
@@ -173,14 +171,13 @@ mod tests {
     async fn fill(store: &Store, sequences: std::ops::RangeInclusive<u64>) {
         for sequence in sequences {
             let room = store.reserve(8).expect("room");
-            let record = Bytes::copy_from_slice(&sequence.to_le_bytes());
             store.append(
                 room,
-                Entry {
-                    hunt: hunt(),
+                EntryRef {
+                    hunt: &hunt(),
                     sequence,
                     is_move: false,
-                    record,
+                    record: &sequence.to_le_bytes(),
                 },
             );
         }
@@ -205,7 +202,7 @@ mod tests {
                 is_move: false,
                 record: vec![0; 980].into(),
             };
-            let place = store.append(room, entry);
+            let place = store.append(room, entry.borrowed());
             if sequence.is_multiple_of(1000) || sequence == BLOCK_RECORDS {
                 store.durable(place).await;
             }

@@ -52,7 +52,7 @@ pub use self::{
 };
 use self::{index::Index, queue::Queue, state::State};
 use super::{
-    Contents, Damage, Durability, Entry, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place,
+    Contents, Damage, Durability, EntryRef, Fence, Journal, Kept, KeptHunt, NoRoom, Page, Place,
     Query, RECORD_BYTES_MAX, Recovery, Room, Rows, Waiting, draw_incarnation,
 };
 use crate::engine::HuntId;
@@ -269,7 +269,7 @@ impl Journal for Store {
         Ok(Room::new(bytes))
     }
 
-    fn append(&self, room: Room, entry: Entry) -> Place {
+    fn append(&self, room: Room, entry: EntryRef<'_>) -> Place {
         debug_assert!(
             entry.record.len() <= room.bytes(),
             "{entry:?} is longer than its room"

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use super::row::Building;
 use crate::{
     engine::HuntId,
-    journal::{Entry, Place},
+    journal::{EntryRef, Place},
 };
 
 /// Records that wait for the writer, in bytes, at most: a disk that stalls makes the engine refuse, not grow.
@@ -61,7 +61,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&self, entry: Entry) -> Place {
+    pub(super) fn push(&self, entry: EntryRef<'_>) -> Place {
         let mut gathered = self.gathered.lock();
         let place = gathered.push(entry);
         self.wake(gathered);
@@ -132,17 +132,17 @@ impl Gathered {
         !self.rows.is_empty() || self.syncs > syncs || self.closing
     }
 
-    fn push(&mut self, entry: Entry) -> Place {
+    fn push(&mut self, entry: EntryRef<'_>) -> Place {
         let place = self.end;
         if self.rows.last().is_none_or(Building::is_full) {
             self.rows.push(Building::new(place));
         }
         if let Some(row) = self.rows.last_mut() {
             let before = row.len();
-            row.push(&entry);
+            row.push(entry);
             self.bytes += row.len() - before;
         }
-        self.names.push((entry.hunt, entry.sequence));
+        self.names.push((entry.hunt.clone(), entry.sequence));
         self.end = place.next();
         place
     }

@@ -66,7 +66,9 @@ impl Inner {
                 if place < scan.next {
                     continue;
                 }
-                if place >= end || !scan.goes_on() || !scan.take(&entry) {
+                let record = || entry.record;
+                if place >= end || !scan.goes_on() || !scan.take(&entry.hunt, entry.is_move, record)
+                {
                     return Ok(scan.into_page(self.incarnation, gap, end));
                 }
             }

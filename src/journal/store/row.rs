@@ -13,7 +13,7 @@ use prost::{
 
 use crate::{
     engine::HuntId,
-    journal::{Damage, Entry, Place},
+    journal::{Damage, Entry, EntryRef, Place},
 };
 
 /// The form that is written, and the only one that is read.
@@ -67,9 +67,9 @@ impl Building {
         Place(self.first.0 + u64::from(self.records))
     }
 
-    pub(super) fn push(&mut self, entry: &Entry) {
+    pub(super) fn push(&mut self, entry: EntryRef<'_>) {
         let hunt = entry.hunt.as_str().as_bytes();
-        let names_itself = first_string(&entry.record) == Some(hunt);
+        let names_itself = first_string(entry.record) == Some(hunt);
         self.bytes
             .put_u8((u8::from(entry.is_move) * IS_MOVE) | (u8::from(names_itself) * NAMES_ITSELF));
         if !names_itself {
@@ -78,7 +78,7 @@ impl Building {
         }
         encode_varint(entry.sequence, &mut self.bytes);
         encode_varint(entry.record.len() as u64, &mut self.bytes);
-        self.bytes.put_slice(&entry.record);
+        self.bytes.put_slice(entry.record);
         self.records += 1;
     }
 
@@ -244,7 +244,7 @@ mod tests {
     fn row() -> ([u8; 8], Vec<u8>) {
         let mut row = Building::new(Place(7));
         for entry in &records() {
-            row.push(entry);
+            row.push(entry.borrowed());
         }
         row.finish()
     }
