@@ -34,8 +34,9 @@ type Config struct {
 	// One more is answered REFUSED OVERLOADED at once.
 	QueueCommands int
 	// Linger is how long a call with few commands waits for more where more are to be
-	// expected: by default 200 µs, which is also the most; negative is never. A caller alone
-	// never waits.
+	// expected: by default 200 µs, 5 ms at most; negative is never. A caller alone never
+	// waits. A longer one costs every command that much time, and the shard less CPU:
+	// docs/story.md measures both.
 	Linger time.Duration
 	// CallsInFlight is the most calls at once that carry no commands, for hunts, reads
 	// and ownership, and as many again for the feed: by default 1,024. One more fails with
@@ -48,8 +49,10 @@ type Config struct {
 }
 
 const (
-	lanesMax  = 16
-	lingerMax = 200 * time.Microsecond
+	lanesMax      = 16
+	lingerDefault = 200 * time.Microsecond
+	// lingerMax is a tenth of what a shard has for a command.
+	lingerMax = 5 * time.Millisecond
 	// playerCommandsMax is the most commands of one player in a call: as many
 	// requests of a player as an engine remembers (RULES).
 	playerCommandsMax = 4
@@ -70,7 +73,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Lanes = cmp.Or(c.Lanes, 2)
 	c.QueueCommands = cmp.Or(c.QueueCommands, 8192)
-	c.Linger = cmp.Or(c.Linger, lingerMax)
+	c.Linger = cmp.Or(c.Linger, lingerDefault)
 	c.CallsInFlight = cmp.Or(c.CallsInFlight, 1024)
 	if c.TracerProvider == nil {
 		c.TracerProvider = otel.GetTracerProvider()

@@ -24,7 +24,7 @@ type linger struct {
 
 const (
 	// lingerBelow is how many commands are enough: what a call costs is then a small
-	// part of what they cost themselves.
+	// part of what they cost themselves. This and the next two are for lingerDefault.
 	lingerBelow = 8
 	// lingerExpects is how many more commands a wait must promise.
 	lingerExpects = 0.5
@@ -61,15 +61,21 @@ func (l *linger) quiet(already bool, lanes int) bool {
 	case !l.promises():
 		return false
 	case already:
-		return l.sent <= quietUntil*l.calls
+		return l.sent <= l.scaled(quietUntil)*l.calls
 	default:
-		return l.sent*float64(lanes) <= quietFrom*l.calls
+		return l.sent*float64(lanes) <= l.scaled(quietFrom)*l.calls
 	}
+}
+
+// scaled is a number of commands for a wait that is longer than lingerDefault: whoever
+// sets one wants as much larger calls.
+func (l *linger) scaled(commands float64) float64 {
+	return commands * max(1, float64(l.most)/float64(lingerDefault))
 }
 
 // pays says whether calls that are ready to be sent should wait.
 func (l *linger) pays(calls []*call, now time.Time) bool {
-	if len(calls) >= lingerBelow || !l.promises() {
+	if float64(len(calls)) >= l.scaled(lingerBelow) || !l.promises() {
 		return false
 	}
 	soon := now.Add(lingerSpares * l.most)

@@ -25,13 +25,15 @@ func TestASenderWaitsOnlyWhereMoreWillCome(t *testing.T) {
 		most     time.Duration
 		want     bool
 	}{
-		{"a caller alone", []uint64{0, 0, 0, 0}, 1, time.Second, lingerMax, false},
-		{"nothing was sent yet", nil, 1, time.Second, lingerMax, false},
-		{"10,000/s in two lanes", []uint64{0, 1, 0, 1, 1, 0, 0, 1}, 1, time.Second, lingerMax, true},
-		{"one in a hundred calls", append([]uint64{1}, make([]uint64, 40)...), 1, time.Second, lingerMax, false},
-		{"enough is there", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerMax, false},
-		{"a deadline is near", []uint64{3, 3, 3}, 1, lingerMax, lingerMax, false},
+		{"a caller alone", []uint64{0, 0, 0, 0}, 1, time.Second, lingerDefault, false},
+		{"nothing was sent yet", nil, 1, time.Second, lingerDefault, false},
+		{"10,000/s in two lanes", []uint64{0, 1, 0, 1, 1, 0, 0, 1}, 1, time.Second, lingerDefault, true},
+		{"one in a hundred calls", append([]uint64{1}, make([]uint64, 40)...), 1, time.Second, lingerDefault, false},
+		{"enough is there", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerDefault, false},
+		{"a deadline is near", []uint64{3, 3, 3}, 1, lingerDefault, lingerDefault, false},
 		{"never", []uint64{3, 3, 3}, 1, time.Second, -1, false},
+		{"enough for a short wait", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerMax, true},
+		{"enough for a long one", []uint64{9, 9, 9}, lingerBelow * int(lingerMax/lingerDefault), time.Second, lingerMax, false},
 	} {
 		l := linger{most: c.most, sleep: func(time.Duration) {}}
 		for _, arrived := range c.arrived {
@@ -49,18 +51,22 @@ func TestOneLaneIsEnoughForFewCommandsOfCallersWhoDoNotWaitForEachOther(t *testi
 		name    string
 		sent    int    // in each call
 		arrived uint64 // while it was out
+		most    time.Duration
 		already bool
 		want    bool
 	}{
-		{"10,000/s", 1, 1, false, true},
-		{"callers alone, one in each lane", 1, 0, false, false},
-		{"the same, of which one wait was too much", 2, 0, true, false},
-		{"few", quietFrom/lanes - 1, 1, false, true},
-		{"more", quietFrom/lanes + 1, 1, false, false},
-		{"as many as one stands", quietUntil - 1, 9, true, true},
-		{"more than that", quietUntil + 1, 9, true, false},
+		{"10,000/s", 1, 1, lingerDefault, false, true},
+		{"callers alone, one in each lane", 1, 0, lingerDefault, false, false},
+		{"the same, of which one wait was too much", 2, 0, lingerDefault, true, false},
+		{"few", quietFrom/lanes - 1, 1, lingerDefault, false, true},
+		{"more", quietFrom/lanes + 1, 1, lingerDefault, false, false},
+		{"as many as one stands", quietUntil - 1, 9, lingerDefault, true, true},
+		{"more than that", quietUntil + 1, 9, lingerDefault, true, false},
+		{"few for a wait of twice the time", 2*quietFrom/lanes - 1, 1, 2 * lingerDefault, false, true},
+		{"more for a wait of twice the time", 2*quietFrom/lanes + 1, 1, 2 * lingerDefault, false, false},
+		{"no more than that for a shorter one", quietUntil - 1, 9, lingerDefault / 2, true, true},
 	} {
-		l := linger{most: lingerMax, sleep: func(time.Duration) {}}
+		l := linger{most: c.most, sleep: func(time.Duration) {}}
 		for range 50 {
 			l.landed(flight, c.sent, c.arrived)
 		}
@@ -104,10 +110,10 @@ func TestASleepOfLessThanAMillisecondIsNoLonger(t *testing.T) {
 	best := time.Hour
 	for range 100 { // a busy machine may hold up some, and not all
 		began := time.Now()
-		s.sleep(lingerMax)
+		s.sleep(lingerDefault)
 		best = min(best, time.Since(began))
 	}
-	if best < lingerMax || best > 2*lingerMax {
-		t.Errorf("the shortest of 100 sleeps of %s took %s", lingerMax, best)
+	if best < lingerDefault || best > 2*lingerDefault {
+		t.Errorf("the shortest of 100 sleeps of %s took %s", lingerDefault, best)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"treasurehunt.example/go-compat/bench/crowd"
 	"treasurehunt.example/go-compat/legacy"
@@ -21,6 +22,8 @@ type Canary struct {
 	Percent float64 `json:"percent"`
 	// Ledger is the router's file, a new one.
 	Ledger string `json:"ledger"`
+	// Linger is sidecar.Config's; 0 is its default.
+	Linger time.Duration `json:"linger"`
 }
 
 // steady is a rollout that stays as it is.
@@ -34,7 +37,7 @@ func (j Job) shard() (connection, error) {
 	if err != nil {
 		return connection{}, err
 	}
-	client, err := sidecar.Dial(sidecar.Config{Target: "unix:" + j.Socket})
+	client, err := sidecar.Dial(sidecar.Config{Target: "unix:" + j.Socket, Linger: j.Canary.Linger})
 	if err != nil {
 		return connection{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"treasurehunt.example/go-compat/bench/arm"
 	"treasurehunt.example/go-compat/bench/loader"
@@ -18,12 +19,16 @@ type shard struct {
 	players int
 	gogc    string
 	percent float64
+	linger  time.Duration // of sidecar.Config; 0 is its default
 }
 
 func (s shard) name() string {
 	tuned := ""
 	if s.gogc != defaultGOGC {
 		tuned = "-gogc" + s.gogc
+	}
+	if s.linger != 0 {
+		tuned += "-linger-" + s.linger.String()
 	}
 	return fmt.Sprintf("%.0f-percent-%dk%s", s.percent, s.players/1000, tuned)
 }
@@ -32,27 +37,27 @@ const defaultGOGC = "100"
 
 // shards measures them, each on all cores, as a shard has them.
 func (b *bench) shards(ctx context.Context) error {
-	load, err := b.playShard(ctx, "nobody", loader.Nobody, shard{b.ShardPlayers, defaultGOGC, 0})
+	load, err := b.playShard(ctx, "nobody", loader.Nobody, shard{players: b.ShardPlayers, gogc: defaultGOGC})
 	if err != nil {
 		return err
 	}
 	for _, each := range []struct {
 		players int
 		gogc    string
-		some    []float64 // percent
+		with    []shard // of these only percent and linger
 	}{
-		{b.ShardPlayers, defaultGOGC, []float64{25}},
-		{b.ShardPlayers, "10", nil},
-		{b.ShardPlayersMax, defaultGOGC, nil},
-		{b.ShardPlayersMax, "10", nil},
+		{b.ShardPlayers, defaultGOGC, []shard{{percent: 25}, {percent: 100}, {percent: 100, linger: time.Millisecond}, {percent: 100, linger: 5 * time.Millisecond}}},
+		{b.ShardPlayers, "10", []shard{{percent: 100}}},
+		{b.ShardPlayersMax, defaultGOGC, []shard{{percent: 100}}},
+		{b.ShardPlayersMax, "10", []shard{{percent: 100}}},
 	} {
-		none := shard{each.players, each.gogc, 0}
+		none := shard{players: each.players, gogc: each.gogc}
 		before, err := b.playShard(ctx, none.name(), loader.Shard, none)
 		if err != nil {
 			return err
 		}
-		for _, percent := range append(each.some, 100) {
-			s := shard{each.players, each.gogc, percent}
+		for _, s := range each.with {
+			s.players, s.gogc = each.players, each.gogc
 			after, err := b.playShard(ctx, s.name(), loader.Shard, s)
 			if err != nil {
 				return err
@@ -102,7 +107,7 @@ func (b *bench) playedShard(ctx context.Context, client loader.Client, s shard) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	job := b.job(client, s.players)
-	job.Canary = &loader.Canary{Percent: s.percent, Ledger: filepath.Join(dir, "ledger")}
+	job.Canary = &loader.Canary{Percent: s.percent, Linger: s.linger, Ledger: filepath.Join(dir, "ledger")}
 	play := func() (err error) {
 		load, err := loader.Start(ctx, job, arm.AnyCore, "GOGC="+s.gogc)
 		if err != nil {
