@@ -119,6 +119,7 @@ func TestAConfigThatCannotWorkIsRefusedByName(t *testing.T) {
 		"tcp:localhost": {Target: "tcp:localhost"},
 		"Lanes":         {Target: "tcp:a:1", Lanes: 17},
 		"QueueCommands": {Target: "tcp:a:1", QueueCommands: -1},
+		"Linger":        {Target: "tcp:a:1", Linger: LingerMax + 1},
 		"CallsInFlight": {Target: "tcp:a:1", CallsInFlight: -1},
 	} {
 		if _, err := Dial(config); err == nil || !strings.Contains(err.Error(), named) {

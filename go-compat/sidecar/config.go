@@ -49,10 +49,14 @@ type Config struct {
 }
 
 const (
-	lanesMax      = 16
-	lingerDefault = 200 * time.Microsecond
-	// lingerMax is a tenth of what a shard has for a command.
-	lingerMax = 5 * time.Millisecond
+	// DefaultLinger is the Linger of a Config that has none.
+	DefaultLinger = 200 * time.Microsecond
+	// LingerMax is the most that Linger takes: a tenth of what a shard has for a command.
+	LingerMax = 5 * time.Millisecond
+)
+
+const (
+	lanesMax = 16
 	// playerCommandsMax is the most commands of one player in a call: as many
 	// requests of a player as an engine remembers (RULES).
 	playerCommandsMax = 4
@@ -73,7 +77,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Lanes = cmp.Or(c.Lanes, 2)
 	c.QueueCommands = cmp.Or(c.QueueCommands, 8192)
-	c.Linger = cmp.Or(c.Linger, lingerDefault)
+	c.Linger = cmp.Or(c.Linger, DefaultLinger)
 	c.CallsInFlight = cmp.Or(c.CallsInFlight, 1024)
 	if c.TracerProvider == nil {
 		c.TracerProvider = otel.GetTracerProvider()
@@ -85,8 +89,8 @@ func (c Config) check() error {
 	if c.Lanes < 1 || c.Lanes > lanesMax {
 		return fmt.Errorf("sidecar: Lanes must be 1 to %d; this is %d", lanesMax, c.Lanes)
 	}
-	if c.Linger > lingerMax {
-		return fmt.Errorf("sidecar: Linger must be %s at most; this is %s", lingerMax, c.Linger)
+	if c.Linger > LingerMax {
+		return fmt.Errorf("sidecar: Linger must be %s at most; this is %s", LingerMax, c.Linger)
 	}
 	if c.QueueCommands < 1 {
 		return fmt.Errorf("sidecar: QueueCommands must be 1 at least; this is %d", c.QueueCommands)

@@ -24,7 +24,7 @@ type linger struct {
 
 const (
 	// lingerBelow is how many commands are enough: what a call costs is then a small
-	// part of what they cost themselves. This and the next two are for lingerDefault.
+	// part of what they cost themselves. This and the next two are for DefaultLinger.
 	lingerBelow = 8
 	// lingerExpects is how many more commands a wait must promise.
 	lingerExpects = 0.5
@@ -67,10 +67,10 @@ func (l *linger) quiet(already bool, lanes int) bool {
 	}
 }
 
-// scaled is a number of commands for a wait that is longer than lingerDefault: whoever
+// scaled is a number of commands for a wait that is longer than DefaultLinger: whoever
 // sets one wants as much larger calls.
 func (l *linger) scaled(commands float64) float64 {
-	return commands * max(1, float64(l.most)/float64(lingerDefault))
+	return commands * max(1, float64(l.most)/float64(DefaultLinger))
 }
 
 // pays says whether calls that are ready to be sent should wait.

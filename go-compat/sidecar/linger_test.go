@@ -25,15 +25,15 @@ func TestASenderWaitsOnlyWhereMoreWillCome(t *testing.T) {
 		most     time.Duration
 		want     bool
 	}{
-		{"a caller alone", []uint64{0, 0, 0, 0}, 1, time.Second, lingerDefault, false},
-		{"nothing was sent yet", nil, 1, time.Second, lingerDefault, false},
-		{"10,000/s in two lanes", []uint64{0, 1, 0, 1, 1, 0, 0, 1}, 1, time.Second, lingerDefault, true},
-		{"one in a hundred calls", append([]uint64{1}, make([]uint64, 40)...), 1, time.Second, lingerDefault, false},
-		{"enough is there", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerDefault, false},
-		{"a deadline is near", []uint64{3, 3, 3}, 1, lingerDefault, lingerDefault, false},
+		{"a caller alone", []uint64{0, 0, 0, 0}, 1, time.Second, DefaultLinger, false},
+		{"nothing was sent yet", nil, 1, time.Second, DefaultLinger, false},
+		{"10,000/s in two lanes", []uint64{0, 1, 0, 1, 1, 0, 0, 1}, 1, time.Second, DefaultLinger, true},
+		{"one in a hundred calls", append([]uint64{1}, make([]uint64, 40)...), 1, time.Second, DefaultLinger, false},
+		{"enough is there", []uint64{9, 9, 9}, lingerBelow, time.Second, DefaultLinger, false},
+		{"a deadline is near", []uint64{3, 3, 3}, 1, DefaultLinger, DefaultLinger, false},
 		{"never", []uint64{3, 3, 3}, 1, time.Second, -1, false},
-		{"enough for a short wait", []uint64{9, 9, 9}, lingerBelow, time.Second, lingerMax, true},
-		{"enough for a long one", []uint64{9, 9, 9}, lingerBelow * int(lingerMax/lingerDefault), time.Second, lingerMax, false},
+		{"enough for a short wait", []uint64{9, 9, 9}, lingerBelow, time.Second, LingerMax, true},
+		{"enough for a long one", []uint64{9, 9, 9}, lingerBelow * int(LingerMax/DefaultLinger), time.Second, LingerMax, false},
 	} {
 		l := linger{most: c.most, sleep: func(time.Duration) {}}
 		for _, arrived := range c.arrived {
@@ -55,16 +55,16 @@ func TestOneLaneIsEnoughForFewCommandsOfCallersWhoDoNotWaitForEachOther(t *testi
 		already bool
 		want    bool
 	}{
-		{"10,000/s", 1, 1, lingerDefault, false, true},
-		{"callers alone, one in each lane", 1, 0, lingerDefault, false, false},
-		{"the same, of which one wait was too much", 2, 0, lingerDefault, true, false},
-		{"few", quietFrom/lanes - 1, 1, lingerDefault, false, true},
-		{"more", quietFrom/lanes + 1, 1, lingerDefault, false, false},
-		{"as many as one stands", quietUntil - 1, 9, lingerDefault, true, true},
-		{"more than that", quietUntil + 1, 9, lingerDefault, true, false},
-		{"few for a wait of twice the time", 2*quietFrom/lanes - 1, 1, 2 * lingerDefault, false, true},
-		{"more for a wait of twice the time", 2*quietFrom/lanes + 1, 1, 2 * lingerDefault, false, false},
-		{"no more than that for a shorter one", quietUntil - 1, 9, lingerDefault / 2, true, true},
+		{"10,000/s", 1, 1, DefaultLinger, false, true},
+		{"callers alone, one in each lane", 1, 0, DefaultLinger, false, false},
+		{"the same, of which one wait was too much", 2, 0, DefaultLinger, true, false},
+		{"few", quietFrom/lanes - 1, 1, DefaultLinger, false, true},
+		{"more", quietFrom/lanes + 1, 1, DefaultLinger, false, false},
+		{"as many as one stands", quietUntil - 1, 9, DefaultLinger, true, true},
+		{"more than that", quietUntil + 1, 9, DefaultLinger, true, false},
+		{"few for a wait of twice the time", 2*quietFrom/lanes - 1, 1, 2 * DefaultLinger, false, true},
+		{"more for a wait of twice the time", 2*quietFrom/lanes + 1, 1, 2 * DefaultLinger, false, false},
+		{"no more than that for a shorter one", quietUntil - 1, 9, DefaultLinger / 2, true, true},
 	} {
 		l := linger{most: c.most, sleep: func(time.Duration) {}}
 		for range 50 {
@@ -110,10 +110,10 @@ func TestASleepOfLessThanAMillisecondIsNoLonger(t *testing.T) {
 	best := time.Hour
 	for range 100 { // a busy machine may hold up some, and not all
 		began := time.Now()
-		s.sleep(lingerDefault)
+		s.sleep(DefaultLinger)
 		best = min(best, time.Since(began))
 	}
-	if best < lingerDefault || best > 2*lingerDefault {
-		t.Errorf("the shortest of 100 sleeps of %s took %s", lingerDefault, best)
+	if best < DefaultLinger || best > 2*DefaultLinger {
+		t.Errorf("the shortest of 100 sleeps of %s took %s", DefaultLinger, best)
 	}
 }

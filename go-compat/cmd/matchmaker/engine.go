@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,10 @@ func (s *settings) openRouter(ctx context.Context, p *program.Process, old *lega
 	if err != nil {
 		return nil, fmt.Errorf("the flag: %w", err)
 	}
-	client, err := sidecar.Dial(sidecar.Config{Target: program.Target(s.sidecar)})
+	client, err := sidecar.Dial(sidecar.Config{
+		Target: program.Target(s.sidecar),
+		Linger: cmp.Or(s.sidecarLinger, -1), // 0 would be the default
+	})
 	if err != nil {
 		return nil, errors.Join(program.Exit(program.ExitUsage, "--sidecar: %w", err), flag.Close(ctx))
 	}

@@ -10,6 +10,7 @@ import (
 	"treasurehunt.example/go-compat/router"
 	"treasurehunt.example/go-compat/services/matchmaker"
 	"treasurehunt.example/go-compat/services/program"
+	"treasurehunt.example/go-compat/sidecar"
 )
 
 // settings are what the command line, the environment and the file decide.
@@ -21,6 +22,7 @@ type settings struct {
 
 	sidecar        string // the rest of these only with it
 	sidecarDataDir string
+	sidecarLinger  time.Duration
 	flagFile       string
 	ledger         string
 	recoverWithin  time.Duration
@@ -40,6 +42,9 @@ func (s *settings) table() []program.Setting {
 		program.String(&s.sidecar, "sidecar", "", "where the sidecar is; without it the old engine runs alone", program.Address()),
 		program.String(&s.sidecarDataDir, "sidecar-data-dir", "",
 			"where the sidecar of this host keeps its data; the ledger has to lie elsewhere"),
+		program.Duration(&s.sidecarLinger, "sidecar-linger", sidecar.DefaultLinger,
+			"how long a call to the sidecar that has few commands waits for more, where more will come: a longer one costs them time, and the shard less CPU; 0 is never",
+			program.Between(0, sidecar.LingerMax)),
 		program.String(&s.flagFile, "flag-file", "", "the file of the flag player-state-percent, as flagd writes it; with --sidecar"),
 		program.String(&s.ledger, "ledger", "", "the file that says which hunt is where; with --sidecar"),
 		program.Duration(&s.recoverWithin, "recover-within", router.DefaultRecoverWithin,
