@@ -150,6 +150,19 @@ impl<'a> RawCommand<'a> {
         if !HuntId::is_valid(self.hunt_id) {
             return Err(Field::HuntId);
         }
+        self.check_rest()
+    }
+
+    /// The same of a command that was found to be for a hunt: an id that a hunt has is a valid one.
+    pub fn check_for(self, hunt: &HuntId) -> Result<Command<'a>, Field> {
+        if hunt.as_str() == self.hunt_id {
+            self.check_rest()
+        } else {
+            self.check()
+        }
+    }
+
+    fn check_rest(self) -> Result<Command<'a>, Field> {
         Ok(Command {
             hunt_id: self.hunt_id,
             player: PlayerId::new(self.player_id).ok_or(Field::PlayerId)?,

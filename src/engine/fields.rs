@@ -73,6 +73,11 @@ impl<'a> Fields<'a> {
         self.0.extend_from_slice(encoded);
     }
 
+    /// Fields that are encoded already.
+    pub(crate) fn encoded(&mut self, fields: &[u8]) {
+        self.0.extend_from_slice(fields);
+    }
+
     /// The head of a message within this one of so many bytes, which are to follow.
     pub(crate) fn head(&mut self, field: u8, len: usize) {
         self.tag_and_varint(field, BYTES, len as u64);
@@ -89,13 +94,45 @@ impl<'a> Fields<'a> {
         self.0.extend(numbers);
     }
 
-    /// A message within this one, of 127 bytes at most, which is written even when it is empty.
-    pub(crate) fn nested(&mut self, field: u8, write: impl FnOnce(&mut Fields<'_>)) {
-        let length_at = self.0.len() + 1;
+    /// A message within this one, which is written even when it is empty. Answers where its bytes begin.
+    pub(crate) fn nested(&mut self, field: u8, write: impl FnOnce(&mut Fields<'_>)) -> usize {
         self.head(field, 0);
+        let begin = self.0.len();
         write(self);
-        let length = self.0.len() - length_at - 1;
-        debug_assert!(length < 0x80, "a length of one byte");
-        self.0[length_at] = length as u8;
+        match self.0.len() - begin {
+            len @ ..0x80 => {
+                self.0[begin - 1] = len as u8;
+                begin
+            }
+            len => self.make_room(begin, len),
+        }
+    }
+
+    /// A length of more than one byte, before what begins there now.
+    #[cold]
+    fn make_room(&mut self, begin: usize, len: usize) -> usize {
+        let mut head = Vec::with_capacity(8);
+        Fields(&mut head).head(0, len);
+        let length = head.split_off(1);
+        let moved = begin - 1 + length.len();
+        self.0.splice(begin - 1..begin, length);
+        moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nested_message_is_the_encoded_one_whatever_its_length() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 70_000] {
+            let inner = vec![7; len];
+            let (mut nested, mut encoded) = (vec![1, 2], vec![1, 2]);
+            let begin = Fields::of(&mut nested).nested(9, |fields| fields.encoded(&inner));
+            Fields::of(&mut encoded).message(9, &inner);
+            assert_eq!(nested, encoded, "{len} bytes");
+            assert_eq!(nested[begin..], inner, "{len} bytes");
+        }
     }
 }

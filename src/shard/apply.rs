@@ -9,7 +9,7 @@ use prost::Message as _;
 
 use super::{CallTime, Panicked, Shard, tally::Tally, time::Reading};
 use crate::{
-    engine::{self, Ended, Fields, HuntGuard, NotServed, Verdict},
+    engine::{self, Fields, HuntGuard, NotServed, Verdict},
     journal::{APPLIED_BYTES_MAX, EntryRef, NoRoom, Room},
     pb,
     wire::{self, AppliedRecord, Commands, Encoded, Refused, Sent},
@@ -37,9 +37,8 @@ pub struct Answers {
 #[derive(Default)]
 struct Work {
     outcome: engine::Outcome,
-    /// The command, the outcome and the record, encoded.
+    /// The command and the record, encoded.
     command: Vec<u8>,
-    answer: Vec<u8>,
     record: Vec<u8>,
 }
 
@@ -97,8 +96,8 @@ impl Shard {
         answers: &mut Answers,
     ) -> Result<(), Panicked> {
         let request_id = sent.command.request_id;
-        match self.try_apply(time, sent, work) {
-            Ok(()) => answers.push(&work.answer, verdict(work.outcome.verdict)),
+        match self.try_apply(time, sent, work, answers) {
+            Ok(()) => {}
             Err(Stop::Refused(why)) => answers.refuse(request_id, &why),
             Err(Stop::Expired) => {
                 answers.put(&wire::bare_outcome(request_id, pb::Verdict::Expired));
@@ -108,20 +107,25 @@ impl Shard {
         Ok(())
     }
 
-    /// Leaves the outcome in `work`.
+    /// Puts the outcome to the answers, and answers why there is none.
     fn try_apply(
         &self,
         (time, clock): (CallTime, Reading),
         sent: &Sent<'_>,
         work: &mut Work,
+        answers: &mut Answers,
     ) -> Result<(), Stop> {
-        let checked = sent.command.check().map_err(engine::Refusal::Invalid)?;
+        let found = self.hunts.get(sent.command.hunt_id);
+        let checked = match &found {
+            Some(found) => sent.command.check_for(found.id()),
+            None => sent.command.check(),
+        };
+        let checked = checked.map_err(engine::Refusal::Invalid)?;
         let instant = Instant::now();
         if time.is_over(instant, sent.budget_ms) {
             return Err(Stop::Expired);
         }
         let now = clock.moved_to(instant);
-        let found = self.hunts.get(checked.hunt_id());
         let found = found.ok_or(engine::Refusal::UnknownHunt)?;
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
         let hunt = found.lock()?;
@@ -132,29 +136,35 @@ impl Shard {
             fail::fail_point!("apply");
             (ended, applied_digest(hunt, outcome))
         })?;
-        work.answer.clear();
-        wire::put_outcome(&mut work.answer, sent.command.request_id, &work.outcome);
-        // Also of a command that is refused: it may be the first that comes after the hunt's time.
-        self.journal_command(room, &hunt, ended.as_ref(), digest, sent, work);
-        if let Verdict::Refused(why) = work.outcome.verdict {
-            return Err(why.into());
+        let answer = match work.outcome.verdict {
+            Verdict::Refused(why) => Err(why),
+            Verdict::Applied { .. }
+            | Verdict::Duplicate { .. }
+            | Verdict::Rejected(_)
+            | Verdict::Expired => Ok(answers.push(sent.command.request_id, &work.outcome)),
+        };
+        if let Some(ended) = ended {
+            // Also where the command is refused: it may be the first that comes after the hunt's time.
+            self.append_end(room, &hunt, &ended);
+        } else {
+            let answer = answer.unwrap_or_default();
+            self.append_applied(room, &hunt, digest, sent, answer, work);
         }
+        answer?;
         Ok(())
     }
 
-    /// Writes down what a command changed: itself, or that it came after the hunt's time, or nothing.
-    fn journal_command(
+    /// Writes a command down, if it was applied.
+    fn append_applied(
         &self,
         room: Room,
         hunt: &HuntGuard<'_>,
-        ended: Option<&Ended>,
         digest: u64,
         sent: &Sent<'_>,
+        answer: &[u8],
         work: &mut Work,
     ) {
-        if let Some(ended) = ended {
-            self.append_end(room, hunt, ended);
-        } else if let Verdict::Applied { epoch, sequence } = work.outcome.verdict {
+        if let Verdict::Applied { epoch, sequence } = work.outcome.verdict {
             work.command.clear();
             wire::put_command(&mut work.command, &sent.command);
             let record = AppliedRecord {
@@ -163,7 +173,7 @@ impl Shard {
                 sequence,
                 at_ms: hunt.last_at_ms(),
                 command: &work.command,
-                outcome: &work.answer,
+                outcome: answer,
                 digest,
             };
             work.record.clear();
@@ -187,9 +197,13 @@ impl Answers {
         }
     }
 
-    fn push(&mut self, outcome: &[u8], verdict: pb::Verdict) {
-        Fields::of(&mut self.bytes).message(1, outcome);
-        self.tally.count(verdict);
+    /// Puts an outcome in, and shows its bytes.
+    fn push(&mut self, request_id: u64, outcome: &engine::Outcome) -> &[u8] {
+        self.tally.count(verdict(outcome.verdict));
+        let begin = Fields::of(&mut self.bytes).nested(1, |fields| {
+            wire::write_outcome(fields, request_id, outcome);
+        });
+        &self.bytes[begin..]
     }
 
     fn refuse(&mut self, request_id: u64, why: &Refused) {

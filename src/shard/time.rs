@@ -55,9 +55,10 @@ impl Clock {
     /// The wall clock, for a call that reads the time of each of its commands.
     pub(super) fn read(&self) -> Reading {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let at = Instant::now();
         Reading {
-            clock: *self,
-            at: Instant::now(),
+            at,
+            mono: at.saturating_duration_since(self.started),
             wall_ms: i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
         }
     }
@@ -66,21 +67,20 @@ impl Clock {
 /// A reading of the wall clock, which goes on by the monotonic one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
-    clock: Clock,
     at: Instant,
+    /// How long the process ran by then.
+    mono: Duration,
     wall_ms: i64,
 }
 
 impl Reading {
     /// Both clocks at an instant that is not before the reading.
     pub(super) fn moved_to(&self, instant: Instant) -> Now {
-        let ms = |from| {
-            let since = instant.saturating_duration_since(from).as_millis();
-            u64::try_from(since).unwrap_or(u64::MAX)
-        };
+        let since = instant.saturating_duration_since(self.at);
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Now {
-            wall_ms: self.wall_ms.saturating_add_unsigned(ms(self.at)),
-            mono_ms: ms(self.clock.started),
+            wall_ms: self.wall_ms.saturating_add_unsigned(ms(since)),
+            mono_ms: ms(self.mono + since),
         }
     }
 }

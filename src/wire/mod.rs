@@ -12,6 +12,7 @@ mod settings;
 mod snapshot;
 mod views;
 
+pub(crate) use self::sent::write_outcome;
 pub use self::{
     command::raw_command,
     outcome::{bare_outcome, outcome},

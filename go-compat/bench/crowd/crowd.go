@@ -167,13 +167,14 @@ func (c *Crowd) random(caller int) *rand.Rand { return rand.New(rand.NewPCG(c.se
 // each of which lets its players act in turn.
 func (c *Crowd) Callers(engine Engine, count int) []load.Send {
 	sends := make([]load.Send, count)
+	shared := make([]deadlines, count/callersADeadline+1)
 	for i := range sends {
 		turn, random := c.turns(i, count), c.random(i)
-		var own deadlines
+		deadline := &shared[i/callersADeadline]
 		into := newCommand() // used again: an engine reads it until it has answered only
 		sends[i] = func(ctx context.Context) (load.Kind, error) {
 			player := turn()
-			outcome, err := engine.Apply(own.next(ctx), c.act(into, player, random))
+			outcome, err := engine.Apply(deadline.next(ctx), c.act(into, player, random))
 			if err != nil {
 				return load.Rejected, err
 			}
@@ -199,7 +200,7 @@ func (c *Crowd) Ticks(engine Batcher, count, size int) ([]load.Play, error) {
 	plays := make([]load.Play, count)
 	for i := range plays {
 		turn, random := c.turns(i, count), c.random(i)
-		var own deadlines
+		deadline := new(deadlines)
 		into, cmds, players := make([]*command, size), make([]*pb.Command, size), make([]int, size)
 		for nth := range into {
 			into[nth] = newCommand()
@@ -209,7 +210,7 @@ func (c *Crowd) Ticks(engine Batcher, count, size int) ([]load.Play, error) {
 				players[nth] = turn()
 				cmds[nth] = c.act(into[nth], players[nth], random)
 			}
-			outcomes, err := engine.ApplyBatch(own.next(ctx), cmds)
+			outcomes, err := engine.ApplyBatch(deadline.next(ctx), cmds)
 			for nth, player := range players {
 				if err != nil {
 					counted.Count(load.Rejected, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -108,22 +109,35 @@ func KindOf(outcome *pb.Outcome) (load.Kind, error) {
 // goal, so that a slow answer is measured and not cut off.
 const answerWithin = 2 * time.Second
 
-// deadlines gives a caller's commands their deadline. A context a command would cost
-// as much as the Go engine's answer, and services have theirs from their own callers:
-// so one serves until half of its time is over. Not safe for concurrent use.
+// deadlines gives the commands of a few callers their deadline. A context a command would
+// cost as much as the Go engine's answer, and services have theirs from their own callers:
+// so one serves until half of its time is over. Safe for concurrent use.
 type deadlines struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	until  time.Time
+	current atomic.Pointer[deadline]
+}
+
+// callersADeadline share one. One a caller would be most of what the load allocates in an
+// open loop; one for all would have every core wait for the same channel's lock.
+const callersADeadline = 64
+
+// deadline ends by itself: whoever has a call out that was given it may still need it when
+// the next one is made.
+type deadline struct {
+	ctx   context.Context
+	end   context.CancelFunc
+	until time.Time
 }
 
 func (d *deadlines) next(ctx context.Context) context.Context {
-	if now := time.Now(); d.ctx == nil || d.until.Sub(now) < answerWithin/2 {
-		if d.cancel != nil {
-			d.cancel()
-		}
-		d.until = now.Add(answerWithin)
-		d.ctx, d.cancel = context.WithDeadline(ctx, d.until)
+	now, last := time.Now(), d.current.Load()
+	if last != nil && last.until.Sub(now) >= answerWithin/2 {
+		return last.ctx
 	}
-	return d.ctx
+	next := &deadline{until: now.Add(answerWithin)}
+	next.ctx, next.end = context.WithDeadline(ctx, next.until)
+	if !d.current.CompareAndSwap(last, next) {
+		next.end()
+		return d.current.Load().ctx
+	}
+	return next.ctx
 }
