@@ -7,9 +7,9 @@ use std::{cell::RefCell, time::Instant};
 
 use prost::Message as _;
 
-use super::{CallTime, Panicked, Shard, tally::Tally, time::Reading};
+use super::{CallTime, Panicked, Shard, tally::Tally};
 use crate::{
-    engine::{self, Fields, HuntGuard, NotServed, Verdict},
+    engine::{self, Fields, HuntGuard, NotServed, Now, Verdict},
     journal::{APPLIED_BYTES_MAX, EntryRef, NoRoom, Room},
     pb,
     wire::{self, AppliedRecord, Commands, Encoded, Refused, Sent},
@@ -50,10 +50,9 @@ impl Shard {
     /// Takes the command of a call to its outcome.
     pub fn apply(&self, time: CallTime, commands: &Commands<'_>) -> Result<Answers, Panicked> {
         let mut answers = Answers::with_room(commands.len());
-        let time = (time, self.clock.read());
         WORK.with_borrow_mut(|work| {
-            let mut all = commands.iter();
-            all.try_for_each(|sent| self.apply_with(time, &sent, work, &mut answers))
+            let mut all = commands.iter().zip(self.clock.read().times());
+            all.try_for_each(|(sent, at)| self.apply_with(time, at, &sent, work, &mut answers))
         })?;
         Ok(answers)
     }
@@ -62,14 +61,16 @@ impl Shard {
     /// refused unapplied.
     pub fn apply_all(&self, time: CallTime, commands: &Commands<'_>) -> Answers {
         let mut answers = Answers::with_room(commands.len());
-        let time = (time, self.clock.read());
         let outcome_bytes_max = self.limits.batch_outcome_bytes_max;
         WORK.with_borrow_mut(|work| {
-            for sent in commands.iter() {
+            for (sent, at) in commands.iter().zip(self.clock.read().times()) {
                 let request_id = sent.command.request_id;
                 if answers.bytes.len() >= outcome_bytes_max {
                     answers.refuse(request_id, &Refused::BatchFull { outcome_bytes_max });
-                } else if self.apply_with(time, &sent, work, &mut answers).is_err() {
+                } else if self
+                    .apply_with(time, at, &sent, work, &mut answers)
+                    .is_err()
+                {
                     let quarantined = Refused::Engine(engine::Refusal::Quarantined);
                     answers.refuse(request_id, &quarantined);
                 }
@@ -90,13 +91,14 @@ impl Shard {
 
     fn apply_with(
         &self,
-        time: (CallTime, Reading),
+        time: CallTime,
+        at: (Instant, Now),
         sent: &Sent<'_>,
         work: &mut Work,
         answers: &mut Answers,
     ) -> Result<(), Panicked> {
         let request_id = sent.command.request_id;
-        match self.try_apply(time, sent, work, answers) {
+        match self.try_apply(time, at, sent, work, answers) {
             Ok(()) => {}
             Err(Stop::Refused(why)) => answers.refuse(request_id, &why),
             Err(Stop::Expired) => {
@@ -110,7 +112,8 @@ impl Shard {
     /// Puts the outcome to the answers, and answers why there is none.
     fn try_apply(
         &self,
-        (time, clock): (CallTime, Reading),
+        time: CallTime,
+        (instant, now): (Instant, Now),
         sent: &Sent<'_>,
         work: &mut Work,
         answers: &mut Answers,
@@ -121,11 +124,9 @@ impl Shard {
             None => sent.command.check(),
         };
         let checked = checked.map_err(engine::Refusal::Invalid)?;
-        let instant = Instant::now();
         if time.is_over(instant, sent.budget_ms) {
             return Err(Stop::Expired);
         }
-        let now = clock.moved_to(instant);
         let found = found.ok_or(engine::Refusal::UnknownHunt)?;
         let room = self.journal.reserve(APPLIED_BYTES_MAX)?;
         let hunt = found.lock()?;

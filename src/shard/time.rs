@@ -1,7 +1,10 @@
 //! Time, as a call and a hunt see it. The clocks of this process are read here and nowhere else in
 //! the shard.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    iter,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use crate::engine::Now;
 
@@ -49,16 +52,16 @@ impl Clock {
     /// Both clocks, as the engine wants them.
     pub(super) fn now(&self) -> Now {
         let reading = self.read();
-        reading.moved_to(reading.at)
+        reading.at(reading.instant)
     }
 
     /// The wall clock, for a call that reads the time of each of its commands.
     pub(super) fn read(&self) -> Reading {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let at = Instant::now();
+        let instant = Instant::now();
         Reading {
-            at,
-            mono: at.saturating_duration_since(self.started),
+            instant,
+            mono: instant.saturating_duration_since(self.started),
             wall_ms: i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX),
         }
     }
@@ -67,16 +70,22 @@ impl Clock {
 /// A reading of the wall clock, which goes on by the monotonic one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
-    at: Instant,
+    instant: Instant,
     /// How long the process ran by then.
     mono: Duration,
     wall_ms: i64,
 }
 
 impl Reading {
+    /// The time of each command of a call: of the first that of the reading, and of each other one when it is its turn.
+    pub(super) fn times(self) -> impl Iterator<Item = (Instant, Now)> {
+        let instants = iter::once(self.instant).chain(iter::repeat_with(Instant::now));
+        instants.map(move |instant| (instant, self.at(instant)))
+    }
+
     /// Both clocks at an instant that is not before the reading.
-    pub(super) fn moved_to(&self, instant: Instant) -> Now {
-        let since = instant.saturating_duration_since(self.at);
+    fn at(&self, instant: Instant) -> Now {
+        let since = instant.saturating_duration_since(self.instant);
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Now {
             wall_ms: self.wall_ms.saturating_add_unsigned(ms(since)),
