@@ -66,11 +66,11 @@ func (c Closed) Run(ctx context.Context) (ClosedResult, error) {
 	}
 	sleep(ctx, c.WarmUp)
 	from := time.Now()
-	c.border()
+	border(c.Border)
 	measuring.Store(true)
 	sleep(ctx, c.Length)
 	measuring.Store(false)
-	c.border()
+	border(c.Border)
 	result := ClosedResult{Callers: len(c.Callers), Seconds: time.Since(from).Seconds()}
 	over.Store(true)
 	all.Wait()
@@ -80,9 +80,9 @@ func (c Closed) Run(ctx context.Context) (ClosedResult, error) {
 	return result, ctx.Err()
 }
 
-func (c Closed) border() {
-	if c.Border != nil {
-		c.Border()
+func border(passed func()) {
+	if passed != nil {
+		passed()
 	}
 }
 

@@ -26,6 +26,9 @@ type Open struct {
 	// Sends are the callers, each with one command under way at most. An arrival
 	// that finds none free is an error.
 	Sends []Send
+	// Border, if any, is called before the first arrival, when all is made ready, and
+	// after the last answer.
+	Border func()
 }
 
 // OpenResult is what an open loop measured. Latencies are from the time at which a
@@ -65,8 +68,7 @@ type caller struct {
 func (o Open) Run(ctx context.Context) (OpenResult, error) {
 	// One more for the thread that sleeps between arrivals.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
-	from := time.Now()
-	m := newMeter(from, o.Window)
+	m := newMeter(o.Window)
 	free := make(chan *caller, len(o.Sends))
 	var under sync.WaitGroup
 	for _, send := range o.Sends {
@@ -92,8 +94,11 @@ func (o Open) Run(ctx context.Context) (OpenResult, error) {
 			m.answered(scheduled, time.Now(), Rejected, errNoneFree)
 		}
 	}
-	gap, until := Poisson(o.Seed, o.PerSecond), from.Add(o.Length)
-	begin := from
+	gap := Poisson(o.Seed, o.PerSecond)
+	border(o.Border)
+	from := time.Now()
+	m.from = from
+	begin, until := from, from.Add(o.Length)
 	for {
 		pace(ctx, gap, begin, until, arrive)
 		if ctx.Err() != nil || o.Done == nil || o.Done() || until.Sub(from) >= o.LengthMax {
@@ -102,12 +107,13 @@ func (o Open) Run(ctx context.Context) (OpenResult, error) {
 		begin, until = until, until.Add(time.Second)
 	}
 	under.Wait()
+	border(o.Border)
 	return m.result(o.PerSecond, until.Sub(from)), ctx.Err()
 }
 
 // meter measures an open loop. Safe for concurrent use; mu guards what is below it.
 type meter struct {
-	from    time.Time
+	from    time.Time // set before the first arrival
 	window  time.Duration
 	silence Silence
 
@@ -118,8 +124,8 @@ type meter struct {
 	windows []*hdrhistogram.Histogram
 }
 
-func newMeter(from time.Time, window time.Duration) *meter {
-	return &meter{from: from, window: window, all: newHistogram(), late: newHistogram()}
+func newMeter(window time.Duration) *meter {
+	return &meter{window: window, all: newHistogram(), late: newHistogram(), windows: []*hdrhistogram.Histogram{newHistogram()}}
 }
 
 // newHistogram holds microseconds up to a minute, to three digits.

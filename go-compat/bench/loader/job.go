@@ -163,13 +163,11 @@ func (s *session) open(ctx context.Context, turn Turn) (Result, error) {
 		waits <- sampled{all, err}
 	}()
 	measured := borders{serverPID: s.ServerPID}
-	measured.note()
-	loop.Length = turn.Length
+	loop.Length, loop.Border = turn.Length, measured.note
 	open, err := loop.Run(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	measured.note()
 	stop()
 	seen := <-waits
 	result, err := measured.between()
