@@ -26,9 +26,12 @@ use crate::engine::HuntId;
 /// What a record costs beside its bytes: its row, and its place among its hunt's.
 const ROW_BYTES: usize = mem::size_of::<Row>() + mem::size_of::<Place>();
 
-/// Records lie side by side in segments of so many bytes, so that none is allocated by itself. What the oldest segment
-/// has of records that were dropped, and the newest of room, is not counted.
+/// Records lie side by side in segments of so many bytes, so that none is allocated by itself. The room that a segment
+/// has left over is not counted, nor what the oldest has of records that were dropped.
 const SEGMENT_BYTES: usize = 64 * 1024;
+
+/// A segment with more room than this takes a record that is longer too, and grows: so an eighth is left over at most.
+const LEFT_OVER_BYTES: usize = SEGMENT_BYTES / 8;
 
 /// What a record takes, as a rule.
 const USUAL_BYTES: usize = 128;
@@ -260,7 +263,7 @@ impl Records {
         self.hunts[hunt as usize].places.push_back(place);
         let bytes = entry.record.len();
         if self.segments.back().is_none_or(|it| !it.has_room(bytes)) {
-            self.segments.push_back(Segment::new(place, bytes));
+            self.segments.push_back(Segment::new(place));
         }
         if let Some(segment) = self.segments.back_mut() {
             segment.push(hunt, entry);
@@ -337,20 +340,21 @@ impl Records {
 }
 
 impl Segment {
-    /// An empty one, with room for a record of so many bytes at least.
-    fn new(first: Place, bytes: usize) -> Self {
+    fn new(first: Place) -> Self {
         Self {
             first,
             rows: Vec::with_capacity(SEGMENT_BYTES / USUAL_BYTES),
-            bytes: Vec::with_capacity(SEGMENT_BYTES.max(bytes)),
+            bytes: Vec::with_capacity(SEGMENT_BYTES),
         }
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.bytes.len() + bytes <= SEGMENT_BYTES
+        let room = SEGMENT_BYTES.saturating_sub(self.bytes.len());
+        bytes <= room || room > LEFT_OVER_BYTES
     }
 
     fn push(&mut self, hunt: u32, entry: EntryRef<'_>) {
+        self.bytes.reserve_exact(entry.record.len());
         self.bytes.extend_from_slice(entry.record);
         self.rows.push(Row {
             hunt,
@@ -372,5 +376,52 @@ impl Segment {
     fn record(&self, nth: usize) -> &[u8] {
         let begin = nth.checked_sub(1).map_or(0, |before| self.rows[before].end);
         &self.bytes[begin as usize..self.rows[nth].end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What its segments and rows take, used or not.
+    fn taken(records: &Records) -> usize {
+        let segment = |it: &Segment| it.bytes.capacity() + it.rows.capacity() * size_of::<Row>();
+        records.segments.iter().map(segment).sum()
+    }
+
+    #[test]
+    fn what_is_taken_is_bounded_whatever_the_records_lengths() {
+        let bounds = RingBounds {
+            records_max: 1_000_000,
+            bytes_max: 8 << 20,
+        };
+        let hunt = HuntId::parse("h").expect("an id");
+        for lengths in [
+            &[102][..],
+            &[9_000],
+            &[33_000],
+            &[RECORD_BYTES_MAX],
+            &[100, RECORD_BYTES_MAX],
+            &[50_000, 20_000, 7],
+        ] {
+            let mut records = Records::default();
+            let mut lengths_in_turn = lengths.iter().cycle();
+            for sequence in 1..=200_000 {
+                let length = *lengths_in_turn.next().expect("endless");
+                let entry = EntryRef {
+                    hunt: &hunt,
+                    sequence,
+                    is_move: false,
+                    record: &vec![0; length],
+                };
+                records.push(entry, bounds);
+                if records.first.0 > 1_000 {
+                    break; // all of it has been used again
+                }
+            }
+            let most = bounds.bytes_max / 4 * 5 + 4 * SEGMENT_BYTES;
+            assert!(records.first > Place(0), "it is full: {lengths:?}");
+            assert!(taken(&records) <= most, "{lengths:?}: {}", taken(&records));
+        }
     }
 }
