@@ -73,9 +73,9 @@ impl<'a> Fields<'a> {
         self.0.extend_from_slice(encoded);
     }
 
-    /// Fields that are encoded already.
-    pub(crate) fn encoded(&mut self, fields: &[u8]) {
-        self.0.extend_from_slice(fields);
+    /// The buffer, for who writes a message that is being [`nested`](Self::nested) with fields of its own.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        self.0
     }
 
     /// The head of a message within this one of so many bytes, which are to follow.
@@ -129,7 +129,7 @@ mod tests {
         for len in [0, 1, 127, 128, 16_383, 16_384, 70_000] {
             let inner = vec![7; len];
             let (mut nested, mut encoded) = (vec![1, 2], vec![1, 2]);
-            let begin = Fields::of(&mut nested).nested(9, |fields| fields.encoded(&inner));
+            let begin = Fields::of(&mut nested).nested(9, |fields| fields.bytes().extend(&inner));
             Fields::of(&mut encoded).message(9, &inner);
             assert_eq!(nested, encoded, "{len} bytes");
             assert_eq!(nested[begin..], inner, "{len} bytes");

@@ -116,7 +116,7 @@ impl Ring {
             // A long scan lets other tasks of its thread run in between.
             consume_budget().await;
         }
-        let end = self.records.lock().end;
+        let end = self.records.lock().end();
         scan.into_page(self.incarnation, gap, end)
     }
 }
@@ -150,7 +150,7 @@ impl Journal for Ring {
     }
 
     fn end(&self) -> Place {
-        self.records.lock().end
+        self.records.lock().end()
     }
 
     fn answerable(&self, place: Place) -> Waiting<'_, ()> {
@@ -206,8 +206,6 @@ impl Journal for Ring {
 struct Records {
     /// The place of the oldest record, which is also how many were dropped.
     first: Place,
-    /// The place that the next record gets.
-    end: Place,
     segments: VecDeque<Segment>,
     /// What the records cost.
     bytes: usize,
@@ -242,23 +240,28 @@ struct Hunt {
 }
 
 impl Records {
+    /// The place that the next record gets.
+    fn end(&self) -> Place {
+        self.segments.back().map_or(self.first, Segment::end)
+    }
+
     fn len(&self) -> usize {
-        (self.end.0 - self.first.0) as usize
+        (self.end().0 - self.first.0) as usize
     }
 
     fn kept(&self) -> RangeInclusive<Place> {
-        self.first..=self.end
+        self.first..=self.end()
     }
 
     /// Whether there is a record at `place`. Where there is none, the next push is told to somebody.
     fn has_or_awaits(&mut self, place: Place) -> bool {
-        let has = place < self.end;
+        let has = place < self.end();
         self.awaited |= !has;
         has
     }
 
     fn push(&mut self, entry: EntryRef<'_>, bounds: RingBounds) -> Place {
-        let place = self.end;
+        let place = self.end();
         let hunt = self.number(entry);
         self.hunts[hunt as usize].places.push_back(place);
         let bytes = entry.record.len();
@@ -269,7 +272,6 @@ impl Records {
             segment.push(hunt, entry);
         }
         self.bytes += ROW_BYTES + bytes;
-        self.end = place.next();
         while self.len() > bounds.records_max || self.bytes > bounds.bytes_max {
             self.drop_oldest();
         }

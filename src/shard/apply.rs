@@ -202,7 +202,7 @@ impl Answers {
     fn push(&mut self, request_id: u64, outcome: &engine::Outcome) -> &[u8] {
         self.tally.count(verdict(outcome.verdict));
         let begin = Fields::of(&mut self.bytes).nested(1, |fields| {
-            wire::write_outcome(fields, request_id, outcome);
+            wire::put_outcome(fields.bytes(), request_id, outcome);
         });
         &self.bytes[begin..]
     }

@@ -12,7 +12,6 @@ mod settings;
 mod snapshot;
 mod views;
 
-pub(crate) use self::sent::write_outcome;
 pub use self::{
     command::raw_command,
     outcome::{bare_outcome, outcome},

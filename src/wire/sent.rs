@@ -247,21 +247,17 @@ pub fn put_command(bytes: &mut Vec<u8>, command: &RawCommand<'_>) {
 
 /// Appends the answer to the command `request_id`.
 pub fn put_outcome(bytes: &mut Vec<u8>, request_id: u64, outcome: &engine::Outcome) {
-    write_outcome(&mut Fields::of(bytes), request_id, outcome);
-}
-
-/// The same, in the place of a message that is being [`nested`](Fields::nested).
-pub(crate) fn write_outcome(fields: &mut Fields<'_>, request_id: u64, outcome: &engine::Outcome) {
     let (verdict, rejection, epoch, sequence) = match outcome.verdict {
         Verdict::Applied { epoch, sequence } => (pb::Verdict::Applied, 0, epoch, sequence),
         Verdict::Duplicate { sequence } => (pb::Verdict::Duplicate, 0, 0, sequence),
         Verdict::Rejected(why) => (pb::Verdict::Rejected, rejection(why) as u64, 0, 0),
         Verdict::Expired => (pb::Verdict::Expired, 0, 0, 0),
         Verdict::Refused(why) => {
-            let refused = refused(request_id, &Refused::Engine(why));
-            return fields.encoded(&refused.encode_to_vec());
+            let refused = refused(request_id, &Refused::Engine(why)).encode_to_vec();
+            return bytes.extend_from_slice(&refused);
         }
     };
+    let mut fields = Fields::of(bytes);
     fields.fixed64(1, request_id);
     fields.number(2, verdict as u64);
     fields.number(3, rejection);
