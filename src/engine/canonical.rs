@@ -88,22 +88,22 @@ pub(super) fn player_hash(
     xxh64(scratch, SEED_PLAYER)
 }
 
-/// The hash of a treasure. `scratch` saves an allocation, as it does for players.
-pub(super) fn treasure_hash(scratch: &mut Vec<u8>, found: Found) -> u64 {
-    spot_hash(scratch, found, SEED_TREASURE)
+/// The hash of a treasure.
+pub(super) fn treasure_hash(found: Found) -> u64 {
+    spot_hash(found, SEED_TREASURE)
 }
 
 /// The hash of a cache.
-pub(super) fn cache_hash(scratch: &mut Vec<u8>, found: Found) -> u64 {
-    spot_hash(scratch, found, SEED_CACHE)
+pub(super) fn cache_hash(found: Found) -> u64 {
+    spot_hash(found, SEED_CACHE)
 }
 
 /// A `Treasure` and a `Cache` have the same fields: x, y and what lies there.
-fn spot_hash(scratch: &mut Vec<u8>, found: Found, seed: u64) -> u64 {
-    scratch.clear();
-    let mut fields = Fields::of(scratch);
+fn spot_hash(found: Found, seed: u64) -> u64 {
+    let mut bytes = Vec::with_capacity(16);
+    let mut fields = Fields::of(&mut bytes);
     fields.number(1, found.place.x.into());
     fields.number(2, found.place.y.into());
     fields.number(3, found.meaning.into());
-    xxh64(scratch, seed)
+    xxh64(&bytes, seed)
 }

@@ -1,9 +1,12 @@
 //! Places on the map, and what lies in its cells.
 //!
-//! Treasures and caches lie in [`Spots`]: sorted by cell, four bytes each, with the sum of their hashes for
+//! Treasures and caches lie in [`Spots`]: sorted by cell, two bytes each, with the sum of their hashes for
 //! the digest. A spot that was taken stays as an empty one; a map is never filled again.
+//! (docs/decisions/player-memory.md)
 
-use super::{canonical, random::Random, ruleset::Ruleset, settings::Settings};
+use std::ops::RangeInclusive;
+
+use super::{POWER_UPS_MAX, canonical, random::Random, ruleset::Ruleset, settings::Settings};
 
 /// A cell by its coordinates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,11 +73,7 @@ impl Size {
     }
 
     /// The cells within `radius` of a place, as one range of cells a row, ascending.
-    fn rows(
-        self,
-        centre: Place,
-        radius: u8,
-    ) -> impl Iterator<Item = std::ops::RangeInclusive<u32>> {
+    fn rows(self, centre: Place, radius: u8) -> impl Iterator<Item = RangeInclusive<u32>> {
         let (x, y, radius) = (u32::from(centre.x), u32::from(centre.y), u32::from(radius));
         let columns = x.saturating_sub(radius)..=(x + radius).min(self.width - 1);
         let rows = y.saturating_sub(radius)..=(y + radius).min(self.height - 1);
@@ -113,21 +112,27 @@ impl Kind {
     }
 }
 
-/// A cell and its content in four bytes: 24 bits and 8, content 0 for one that was taken.
+/// How many cells are a block.
+const BLOCK_CELLS: u32 = 1 << 11;
+
+/// A cell of a block and its content in two bytes: 11 bits and 5, content 0 for one that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Spot(u32);
+struct Spot(u16);
+
+const _: () = assert!(POWER_UPS_MAX < 1 << 5);
 
 impl Spot {
     fn new(cell: u32, content: u8) -> Self {
-        Self(cell << 8 | u32::from(content))
+        Self(((cell % BLOCK_CELLS) as u16) << 5 | u16::from(content))
     }
 
-    fn cell(self) -> u32 {
-        self.0 >> 8
+    /// The cell's number in its block.
+    fn in_block(self) -> u32 {
+        (self.0 >> 5).into()
     }
 
     fn content(self) -> u8 {
-        self.0 as u8
+        self.0 as u8 & 0x1F
     }
 }
 
@@ -136,10 +141,11 @@ impl Spot {
 pub(super) struct Spots {
     kind: Kind,
     size: Size,
-    by_cell: Vec<Spot>,
+    by_cell: Box<[Spot]>,
+    /// How many spots lie before each block, and before what would be the next after the last.
+    before: Box<[u32]>,
     left: u32,
     hash_sum: u64,
-    scratch: Vec<u8>,
 }
 
 /// A spot that is still there, as the schema has it.
@@ -184,34 +190,35 @@ impl Spots {
     ) -> Self {
         let cells = size.cells();
         let mut occupied = Bits::new(cells);
-        let mut by_cell = Vec::with_capacity(count as usize);
+        let mut drawn = Vec::with_capacity(count as usize);
         for _ in 0..count {
             let mut cell = random.below(cells.into()) as u32;
             while occupied.contains(cell) {
                 cell = (cell + 1) % cells;
             }
             occupied.insert(cell);
-            by_cell.push(Spot::new(cell, content(random)));
+            drawn.push((cell, content(random)));
         }
-        by_cell.sort_unstable();
-        Self::new(kind, size, by_cell)
+        drawn.sort_unstable_by_key(|(cell, _)| *cell);
+        Self::new(kind, size, &drawn)
     }
 
-    fn new(kind: Kind, size: Size, by_cell: Vec<Spot>) -> Self {
-        let left = by_cell.len() as u32;
+    /// Lays out cells that ascend, each with its content.
+    fn new(kind: Kind, size: Size, by_cell: &[(u32, u8)]) -> Self {
+        let blocks = size.cells().div_ceil(BLOCK_CELLS);
+        let before =
+            |block| by_cell.partition_point(|(cell, _)| *cell < block * BLOCK_CELLS) as u32;
+        let spot = |(cell, content): &(u32, u8)| Spot::new(*cell, *content);
         let mut spots = Self {
             kind,
             size,
-            by_cell,
-            left,
+            by_cell: by_cell.iter().map(spot).collect(),
+            before: (0..=blocks).map(before).collect(),
+            left: by_cell.len() as u32,
             hash_sum: 0,
-            scratch: Vec::new(),
         };
-        for index in 0..spots.by_cell.len() {
-            if let Some(found) = spots.found(spots.by_cell[index]) {
-                spots.hash_sum = spots.hash_sum.wrapping_add(spots.hash(found));
-            }
-        }
+        let hashes = spots.iter().map(|found| spots.hash(found));
+        spots.hash_sum = hashes.fold(0, u64::wrapping_add);
         spots
     }
 
@@ -225,11 +232,11 @@ impl Spots {
     ) -> Option<Self> {
         let spot = |(x, y, meaning)| {
             let cell = size.cell(size.place_at(x, y)?);
-            Some(Spot::new(cell, kind.content(meaning, ruleset)?))
+            Some((cell, kind.content(meaning, ruleset)?))
         };
         let by_cell = spots.map(spot).collect::<Option<Vec<_>>>()?;
-        let ascend = by_cell.is_sorted_by(|a, b| a.cell() < b.cell());
-        ascend.then(|| Self::new(kind, size, by_cell))
+        let ascend = by_cell.is_sorted_by(|(a, _), (b, _)| a < b);
+        ascend.then(|| Self::new(kind, size, &by_cell))
     }
 
     /// How many were not taken.
@@ -244,51 +251,66 @@ impl Spots {
 
     /// Those left, by cell.
     pub(super) fn iter(&self) -> impl Iterator<Item = Found> {
-        self.by_cell.iter().filter_map(|spot| self.found(*spot))
+        let blocks = (0..self.size.cells()).step_by(BLOCK_CELLS as usize);
+        blocks.flat_map(|first| self.from(first..=first + (BLOCK_CELLS - 1)))
     }
 
     /// What lies in a cell.
     pub(super) fn at(&self, place: Place) -> Option<Found> {
-        let index = self.index(self.size.cell(place))?;
-        self.found(self.by_cell[index])
+        let cell = self.size.cell(place);
+        let index = self.index(cell)?;
+        self.found(cell, self.by_cell[index])
     }
 
     /// Those left within `radius` of a place, by cell.
     pub(super) fn within(&self, centre: Place, radius: u8) -> impl Iterator<Item = Found> {
-        self.size.rows(centre, radius).flat_map(|row| {
-            let first = self.seek(*row.start());
-            let in_row = self.by_cell[first..]
-                .iter()
-                .take_while(move |spot| spot.cell() <= *row.end());
-            in_row.filter_map(|spot| self.found(*spot))
+        let rows = self.size.rows(centre, radius);
+        rows.flat_map(|cells| self.from(cells))
+    }
+
+    /// Those left in cells that are no more than a block's.
+    fn from(&self, cells: RangeInclusive<u32>) -> impl Iterator<Item = Found> {
+        let (first, last) = cells.into_inner();
+        let spots = &self.by_cell[self.seek(first)..self.seek(last + 1)];
+        spots.iter().filter_map(move |spot| {
+            // The range may go over to the next block: a spot's number is counted from where the range begins.
+            let beyond = spot.in_block().wrapping_sub(first) % BLOCK_CELLS;
+            self.found(first + beyond, *spot)
         })
     }
 
     /// Takes what lies in a cell: it lies there no more.
     pub(super) fn take(&mut self, place: Place) -> Option<Found> {
-        let index = self.index(self.size.cell(place))?;
-        let found = self.found(self.by_cell[index])?;
-        self.by_cell[index] = Spot::new(self.by_cell[index].cell(), 0);
+        let cell = self.size.cell(place);
+        let index = self.index(cell)?;
+        let found = self.found(cell, self.by_cell[index])?;
+        self.by_cell[index] = Spot::new(cell, 0);
         self.left -= 1;
-        let hash = self.hash(found);
-        self.hash_sum = self.hash_sum.wrapping_sub(hash);
+        self.hash_sum = self.hash_sum.wrapping_sub(self.hash(found));
         Some(found)
     }
 
     fn index(&self, cell: u32) -> Option<usize> {
         let index = self.seek(cell);
-        let here = self.by_cell.get(index)?.cell() == cell;
+        // The next of the same number may be a later block's.
+        let here = index < self.before[(cell / BLOCK_CELLS) as usize + 1] as usize
+            && self.by_cell[index].in_block() == cell % BLOCK_CELLS;
         here.then_some(index)
     }
 
-    /// How many spots lie before a cell.
+    /// How many spots lie before a cell, or before the block after the last.
     ///
     /// Spots are drawn evenly, so the search begins where the cell is to be expected, and widens from there until it
-    /// has the cell between two: that reads two or three lines of memory, of which halving the whole reads eight.
+    /// has the cell between two: that reads a line of memory or two, of which halving the block reads five.
     fn seek(&self, cell: u32) -> usize {
-        let before = |spot: &Spot| spot.cell() < cell;
-        let (spots, cells) = (&self.by_cell[..], self.size.cells());
-        let expected = (u64::from(cell) * spots.len() as u64 / u64::from(cells)) as usize;
+        let (block, cell) = ((cell / BLOCK_CELLS) as usize, cell % BLOCK_CELLS);
+        let first = self.before[block] as usize;
+        let Some(end) = self.before.get(block + 1) else {
+            return first;
+        };
+        let spots = &self.by_cell[first..*end as usize];
+        let before = |spot: &Spot| spot.in_block() < cell;
+        let expected = spots.len() * cell as usize / BLOCK_CELLS as usize;
         let (mut from, mut to, mut step) = (expected, expected, 16);
         while from > 0 && !before(&spots[from - 1]) {
             (to, from) = (from - 1, from.saturating_sub(step));
@@ -298,20 +320,20 @@ impl Spots {
             (from, to) = (to + 1, (to + step).min(spots.len()));
             step *= 2;
         }
-        from + spots[from..to].partition_point(before)
+        first + from + spots[from..to].partition_point(before)
     }
 
-    fn found(&self, spot: Spot) -> Option<Found> {
+    fn found(&self, cell: u32, spot: Spot) -> Option<Found> {
         (spot.content() != 0).then(|| Found {
-            place: self.size.place(spot.cell()),
+            place: self.size.place(cell),
             meaning: self.kind.meaning(spot.content()),
         })
     }
 
-    fn hash(&mut self, found: Found) -> u64 {
+    fn hash(&self, found: Found) -> u64 {
         match self.kind {
-            Kind::Treasure => canonical::treasure_hash(&mut self.scratch, found),
-            Kind::Cache => canonical::cache_hash(&mut self.scratch, found),
+            Kind::Treasure => canonical::treasure_hash(found),
+            Kind::Cache => canonical::cache_hash(found),
         }
     }
 }
@@ -369,7 +391,8 @@ mod tests {
                 expected.push((cell, 10 * (1 + replay.below(10) as u32)));
             }
             expected.sort_unstable();
-            let found = |found: Found| (spots.size.cell(found.place), found.meaning);
+            let size = Size::of(&settings);
+            let found = |found: Found| (size.cell(found.place), found.meaning);
             let drawn: Vec<_> = spots.iter().map(found).collect();
             assert_eq!(drawn, expected, "seed {seed}");
             assert_eq!(random.state(), replay.state(), "seed {seed}");
@@ -399,29 +422,42 @@ mod tests {
 
     #[test]
     fn a_cell_is_found_wherever_the_spots_lie() {
+        // Some blocks, the last of them not full; rows go over from one to the next.
         let size = Size {
-            width: 50,
-            height: 40,
+            width: 100,
+            height: 83,
         };
-        let lists: [Vec<u32>; 6] = [
+        let all = 0..size.cells();
+        let lists: [Vec<u32>; 7] = [
             vec![],
-            (0..2000).collect(),
+            all.clone().collect(),
             (0..100).collect(),
-            (1900..2000).collect(),
-            (0..2000).filter(|cell| cell % 7 == 3).collect(),
-            (0..2000).filter(|cell| cell % 1000 < 90).collect(),
+            (8000..8300).collect(),
+            vec![2047, 4096],
+            all.clone().filter(|cell| cell % 7 == 3).collect(),
+            all.clone().filter(|cell| cell % 1000 < 90).collect(),
         ];
         for cells in lists {
-            let spots = cells.iter().map(|cell| (cell % 50, cell / 50, 10));
+            let spots = cells.iter().map(|cell| (cell % 100, cell / 100, 10));
             let spots = Spots::restore(Kind::Treasure, size, &Ruleset::classic(), spots);
             let spots = spots.expect("valid");
-            for cell in 0..2000 {
+            let cell_of = |found: Found| size.cell(found.place);
+            assert!(spots.iter().map(cell_of).eq(cells.iter().copied()));
+            for cell in all.clone() {
                 let expected = cells.partition_point(|it| *it < cell);
                 assert_eq!(spots.seek(cell), expected, "cell {cell} of {}", cells.len());
-                let at = spots
-                    .at(size.place(cell))
-                    .map(|found| size.cell(found.place));
+                let place = size.place(cell);
+                let at = spots.at(place).map(cell_of);
                 assert_eq!(at, cells.contains(&cell).then_some(cell));
+                let near = |cell: &u32| size.place(*cell).distance(place) <= 2;
+                let from = expected.saturating_sub(203);
+                let near: Vec<_> = cells[from..]
+                    .iter()
+                    .copied()
+                    .take(500)
+                    .filter(near)
+                    .collect();
+                assert!(spots.within(place, 2).map(cell_of).eq(near), "cell {cell}");
             }
         }
     }
@@ -438,7 +474,12 @@ mod tests {
         let rebuilt = spots
             .iter()
             .map(|found| (found.place.x.into(), found.place.y.into(), found.meaning));
-        let rebuilt = Spots::restore(Kind::Treasure, spots.size, &Ruleset::classic(), rebuilt);
+        let rebuilt = Spots::restore(
+            Kind::Treasure,
+            Size::of(&settings),
+            &Ruleset::classic(),
+            rebuilt,
+        );
         assert_eq!(rebuilt.expect("valid").hash_sum(), spots.hash_sum());
     }
 }

@@ -55,7 +55,7 @@
 //!
 //! `command`, `outcome`, `settings`, `ruleset/`, `clock`: what comes in and goes out. `hunt` (the order of the
 //! checks, sequences, the end), `actions`, `resolve` (power-ups), over `world` = `map` + `players` + `random`;
-//! `player` is the 64-byte record. `fields` (protobuf, written), `canonical` (the bytes that are hashed), `snapshot`, `view`: a hunt as seen
+//! `player` is the 64-byte record, and `index` finds it. `fields` (protobuf, written), `canonical` (the bytes that are hashed), `snapshot`, `view`: a hunt as seen
 //! from outside. `directory/`: all hunts, one lock each.
 
 mod actions;
@@ -65,6 +65,7 @@ mod command;
 mod directory;
 mod fields;
 mod hunt;
+mod index;
 mod map;
 mod outcome;
 mod player;

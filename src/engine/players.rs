@@ -1,15 +1,14 @@
 //! All players that a hunt knows: their records, an index from id to seat, and their part of the digest.
 //!
 //! A player who joined once stays for good, so a seat is never reused. What must stay true: a record changes
-//! only through [`Players::change`], which keeps the digest: the first change since the digest was last
-//! asked for takes the player's old hash, which is kept, out of the sum and marks the seat; asking puts the new
-//! hashes in. So a player who acts a hundred times between two digests is hashed once, and nobody pays for
-//! those who did nothing. (docs/decisions/lazy-digest.md)
-
-use hashbrown::HashTable;
+//! only through [`Players::change`], which keeps the digest: it marks the seat as changed; who asks for the digest
+//! takes the old hashes of those, which are kept, out of the sum and puts the new ones in. So a player who acts a
+//! hundred times between two digests is hashed once, and nobody pays for those who did nothing.
+//! (docs/decisions/lazy-digest.md)
 
 use super::{
     PLAYERS_PRESENT_MAX, PlayerId, PlayerSummary, RequestId, Standing, canonical,
+    index::Index,
     player::{PlayerRecord, Recall, Remembered},
 };
 
@@ -23,11 +22,6 @@ impl Seat {
         let seat = self.0 as usize;
         (seat / PIECE_PLAYERS, seat % PIECE_PLAYERS)
     }
-
-    /// Its word of a set of bits, and its bit.
-    fn bit(self) -> (usize, u64) {
-        (self.0 as usize / 64, 1 << (self.0 % 64))
-    }
 }
 
 impl From<u16> for Seat {
@@ -36,7 +30,7 @@ impl From<u16> for Seat {
     }
 }
 
-/// The two cache lines of a player, side by side: a command needs both.
+/// Two cache lines of a player, side by side: a command needs both.
 #[derive(Clone, Debug, Default)]
 struct Lines {
     record: PlayerRecord,
@@ -49,12 +43,16 @@ const _: () = assert!(size_of::<Lines>() == 128);
 const PIECE_PLAYERS: usize = 7;
 
 /// Players by seat, in pieces of one size that stay where they are: a list that grows leaves holes of every size that
-/// it had, and room at its end.
+/// it had, and room at its end. The order is that of cache lines: those of the players, and one for what finding a
+/// player and marking a change need.
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct Piece {
     lines: [Lines; PIECE_PLAYERS],
     ids: [PlayerId; PIECE_PLAYERS],
-    /// When the digest was last asked for: what to take out of the sum, where a player changed since.
+    /// A bit a player: changed since the digest was last asked for.
+    changed: u8,
+    /// When that was, and 0 for who was not there yet.
     hashes: [u64; PIECE_PLAYERS],
 }
 
@@ -65,6 +63,7 @@ impl Default for Piece {
         Self {
             lines: Default::default(),
             ids: [PlayerId::ANY; PIECE_PLAYERS], // of seats that nobody has, and so never read
+            changed: 0,
             hashes: [0; PIECE_PLAYERS],
         }
     }
@@ -80,17 +79,16 @@ pub(super) struct Players {
     /// Players, not pieces.
     len: u32,
     /// Seats by the hash of their id.
-    index: HashTable<u16>,
+    index: Index,
     /// Mixed into that hash, so that ids chosen to collide in one hunt do not in another.
     salt: u64,
     present: u32,
     /// Counts in an inventory, for the hashes.
     kinds: u8,
-    /// The wrapping sum of the hashes of the players that are not dirty.
+    /// The wrapping sum of all players' hashes when the digest was last asked for.
     hash_sum: u64,
-    /// A bit a seat: changed since the digest was last asked for.
-    dirty: Vec<u64>,
-    scratch: Vec<u8>,
+    /// The pieces with a change since.
+    changed: Vec<u16>,
 }
 
 /// Twice as many join as are present at once (docs/rules.md).
@@ -101,13 +99,12 @@ impl Players {
         Self {
             pieces: Vec::new(),
             len: 0,
-            index: HashTable::new(),
+            index: Index::default(),
             salt,
             present: 0,
             kinds,
             hash_sum: 0,
-            dirty: Vec::new(),
-            scratch: Vec::new(),
+            changed: Vec::new(),
         }
     }
 
@@ -122,9 +119,8 @@ impl Players {
     }
 
     pub(super) fn find(&self, id: PlayerId) -> Option<Seat> {
-        let same = |seat: &u16| self.id(Seat::from(*seat)) == id;
-        let found = self.index.find(hash(id, self.salt), same);
-        found.copied().map(Seat::from)
+        let same = |seat: u16| self.id(Seat::from(seat)) == id;
+        self.index.find(hash(id, self.salt), same).map(Seat::from)
     }
 
     pub(super) fn id(&self, seat: Seat) -> PlayerId {
@@ -222,58 +218,53 @@ impl Players {
         self.len += 1;
         self.present += u32::from(record.is_present());
         if piece == self.pieces.len() {
+            if piece == self.pieces.capacity() {
+                // By a quarter, where a list doubles: hunts are many. Marking a change allocates nothing.
+                self.pieces.reserve_exact(piece / 4 + 4);
+                let pieces = self.pieces.capacity();
+                self.changed.reserve_exact(pieces - self.changed.len());
+            }
             self.pieces.push(Box::default());
         }
-        let into = &mut self.pieces[piece];
-        into.lines[nth] = Lines { record, remembered };
-        into.ids[nth] = id;
-        let (word, bit) = seat.bit();
-        if word == self.dirty.len() {
-            self.dirty.push(0);
-        }
-        self.dirty[word] |= bit;
+        let into = self.touch(seat);
+        *into = Lines { record, remembered };
+        self.pieces[piece].ids[nth] = id;
         let (pieces, salt) = (&self.pieces, self.salt);
-        let hash_of = |seat: &u16| {
-            let (piece, nth) = Seat::from(*seat).place();
+        let hash_of = |seat: u16| {
+            let (piece, nth) = Seat::from(seat).place();
             hash(pieces[piece].ids[nth], salt)
         };
-        self.index
-            .insert_unique(hash(id, salt), seat.0 as u16, hash_of);
+        self.index.insert(seat.0 as u16, hash_of);
         seat
     }
 
     /// The wrapping sum of the hashes of all players, brought up to date.
     pub(super) fn hash_sum(&mut self) -> u64 {
-        for (word, first) in self.dirty.iter_mut().zip((0..).step_by(64)) {
-            let mut dirty = *word;
-            *word = 0;
-            while dirty != 0 {
-                let (piece, nth) = Seat(first + dirty.trailing_zeros()).place();
-                dirty &= dirty - 1;
-                let piece = &mut self.pieces[piece];
+        let mut scratch = Vec::with_capacity(256);
+        for piece in self.changed.drain(..) {
+            let piece = &mut *self.pieces[usize::from(piece)];
+            for nth in (0..PIECE_PLAYERS).filter(|nth| piece.changed & 1 << nth != 0) {
                 let Lines { record, remembered } = &piece.lines[nth];
-                let hash = canonical::player_hash(
-                    &mut self.scratch,
-                    piece.ids[nth],
-                    record,
-                    remembered,
-                    self.kinds,
-                );
+                let id = piece.ids[nth];
+                let hash = canonical::player_hash(&mut scratch, id, record, remembered, self.kinds);
+                self.hash_sum = self
+                    .hash_sum
+                    .wrapping_sub(piece.hashes[nth])
+                    .wrapping_add(hash);
                 piece.hashes[nth] = hash;
-                self.hash_sum = self.hash_sum.wrapping_add(hash);
             }
+            piece.changed = 0;
         }
         self.hash_sum
     }
 
     fn touch(&mut self, seat: Seat) -> &mut Lines {
-        let (piece, nth) = seat.place();
-        let piece = &mut self.pieces[piece];
-        let (word, bit) = seat.bit();
-        if self.dirty[word] & bit == 0 {
-            self.dirty[word] |= bit;
-            self.hash_sum = self.hash_sum.wrapping_sub(piece.hashes[nth]);
+        let (number, nth) = seat.place();
+        let piece = &mut self.pieces[number];
+        if piece.changed == 0 {
+            self.changed.push(number as u16);
         }
+        piece.changed |= 1 << nth;
         &mut piece.lines[nth]
     }
 }
