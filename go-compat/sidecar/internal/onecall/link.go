@@ -125,7 +125,7 @@ func (l *link) greet(until time.Time) error {
 	if err != nil {
 		return err
 	}
-	frame, err := l.in.ReadFrame()
+	frame, err := l.next()
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (l *link) greet(until time.Time) error {
 // read takes what comes until the connection can be used no more, and says why.
 func (l *link) read() error {
 	for {
-		frame, err := l.in.ReadFrame()
+		frame, err := l.next()
 		if err != nil {
 			return err
 		}
@@ -152,6 +152,26 @@ func (l *link) read() error {
 			return err
 		}
 	}
+}
+
+// next reads a frame. HEADERS come as a DataFrame whose Type says what they are: the
+// Framer allocates a HeadersFrame each time, which is twice a call, and has one DataFrame
+// for all. Both are laid out alike (RFC 9113, 6.1 and 6.2) but for a priority; HEADERS
+// with one, which servers do not send, come as a HeadersFrame.
+func (l *link) next() (http2.Frame, error) {
+	header, err := l.in.ReadFrameHeader() // which looks at its length, and at what came before
+	if err != nil {
+		return nil, err
+	}
+	kind := header.Type
+	if kind == http2.FrameHeaders && !header.Flags.Has(http2.FlagHeadersPriority) {
+		header.Type = http2.FrameData
+	}
+	frame, err := l.in.ReadFrameForHeader(header)
+	if data, ok := frame.(*http2.DataFrame); ok {
+		data.Type = kind
+	}
+	return frame, err
 }
 
 // end is for a link that is not read any more.
@@ -238,10 +258,12 @@ func (l *link) once(name, value string) {
 
 // timeout is a grpc-timeout: at most 8 digits and a unit. It is never shorter than what is left.
 func timeout(left time.Duration) string {
-	if us := max((left + time.Microsecond - 1).Microseconds(), 1); us < 1e8 {
-		return strconv.FormatInt(us, 10) + "u"
+	n, unit := max((left+time.Microsecond-1).Microseconds(), 1), byte('u')
+	if n >= 1e8 {
+		n, unit = min(left.Milliseconds(), 1e8-1), 'm'
 	}
-	return strconv.FormatInt(min(left.Milliseconds(), 1e8-1), 10) + "m"
+	var text [9]byte // so that the string is all that is allocated
+	return string(append(strconv.AppendInt(text[:0], n, 10), unit))
 }
 
 // write sends as much of a message as the windows let, and returns the rest.
@@ -351,14 +373,15 @@ func (l *link) handle(frame http2.Frame) error {
 func (l *link) take(frame http2.Frame) error {
 	id := frame.Header().StreamID
 	switch f := frame.(type) {
+	case *http2.DataFrame:
+		if f.Type == http2.FrameHeaders { // see next
+			return l.beginHead(f.FrameHeader, f.Data())
+		}
+		l.takeData(f)
 	case *http2.HeadersFrame:
-		l.head.reset()
-		l.headBytes, l.headStream, l.headEnds = 0, id, f.StreamEnded()
-		return l.takeHead(f.HeaderBlockFragment(), f.HeadersEnded())
+		return l.beginHead(f.FrameHeader, f.HeaderBlockFragment())
 	case *http2.ContinuationFrame:
 		return l.takeHead(f.HeaderBlockFragment(), f.HeadersEnded())
-	case *http2.DataFrame:
-		l.takeData(f)
 	case *http2.RSTStreamFrame:
 		if id == l.stream.id {
 			l.finish(reset(f.ErrCode, l.stream.until))
@@ -381,6 +404,12 @@ func (l *link) take(frame http2.Frame) error {
 		return errors.New("the server pushes, which it was told not to")
 	}
 	return nil // what is not known is passed over
+}
+
+func (l *link) beginHead(header http2.FrameHeader, fragment []byte) error {
+	l.head.reset()
+	l.headBytes, l.headStream, l.headEnds = 0, header.StreamID, header.Flags.Has(http2.FlagHeadersEndStream)
+	return l.takeHead(fragment, header.Flags.Has(http2.FlagHeadersEndHeaders))
 }
 
 func (l *link) takeHead(fragment []byte, ended bool) error {

@@ -1,6 +1,7 @@
 package onecall
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -246,6 +247,36 @@ func TestWhatEndsAConnectionFailsTheCallThatIsOutAndNoOther(t *testing.T) {
 		},
 		"too wide a window": func(p *peer, _ uint32) { _ = p.WriteWindowUpdate(0, windowMax) },
 		"too long a frame":  func(p *peer, id uint32) { _ = p.WriteData(id, false, make([]byte, frameBytesMax+1)) },
+		"headers whose padding is too long": func(p *peer, id uint32) {
+			_ = p.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersPadded, id, []byte{status200, status200})
+		},
+		"headers without the priority they promise": func(p *peer, id uint32) {
+			_ = p.WriteRawFrame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersPriority, id, []byte{status200, status200})
+		},
+		"headers of no stream": func(p *peer, _ uint32) {
+			_ = p.WriteHeaders(http2.HeadersFrameParam{BlockFragment: []byte{status200}, EndHeaders: true})
+		},
+		"headers among headers": func(p *peer, id uint32) {
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{status200}})
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{status200}, EndHeaders: true})
+		},
+		"data among headers": func(p *peer, id uint32) {
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{status200}})
+			_ = p.WriteData(id, false, nil)
+		},
+		"a continuation of nothing": func(p *peer, id uint32) { _ = p.WriteContinuation(id, true, []byte{status200}) },
+		"a continuation of another stream": func(p *peer, id uint32) {
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{status200}})
+			_ = p.WriteContinuation(id+2, true, []byte{status200})
+		},
+		"too long headers": func(p *peer, id uint32) {
+			block := bytes.Repeat([]byte{status200}, frameBytesMax+1)
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true})
+		},
+		"headers that break off": func(p *peer, id uint32) {
+			block := p.encode("x", "y")
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block[:len(block)-1], EndHeaders: true})
+		},
 		"headers for ever": func(p *peer, id uint32) {
 			block := p.encode("x", strings.Repeat("y", 10_000))
 			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block})
@@ -453,6 +484,86 @@ func TestTheConnectionsWindowIsGivenBack(t *testing.T) {
 	says(t, c, request("", time.Minute), "yes")
 }
 
+// TestHeadersMayHavePaddingAndAPriority, and come in pieces then too.
+func TestHeadersMayHavePaddingAndAPriority(t *testing.T) {
+	c := serve(t, func(p *peer) {
+		p.greet()
+		for _, padding := range []uint8{0, 1, 255} {
+			for _, priority := range []http2.PriorityParam{{}, {StreamDep: 5, Weight: 7}} {
+				send := func(id uint32, ends bool, block []byte) {
+					_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block[:1], EndStream: ends, PadLength: padding, Priority: priority})
+					_ = p.WriteContinuation(id, true, block[1:])
+				}
+				id, _ := p.call()
+				send(id, false, p.encode(begins...))
+				_ = p.WriteData(id, false, prefixed("yes"))
+				send(id, true, p.encode("grpc-status", "0"))
+			}
+		}
+	})
+	for range 6 {
+		says(t, c, request("", time.Minute), "yes")
+	}
+}
+
+// TestHeadersAreReadAsTheFramerReadsThem, whatever their flags are, with up to ten bytes
+// and every length of padding that these may have, and one more.
+func TestHeadersAreReadAsTheFramerReadsThem(t *testing.T) {
+	var sent bytes.Buffer
+	w := http2.NewFramer(&sent, nil)
+	for flags := range 256 {
+		for length := range 11 {
+			for padding := range length + 2 {
+				payload := []byte{byte(padding), 1, 2, 3, 4, 5, 6, 7, 8, 9}[:length]
+				sent.Reset()
+				_ = w.WriteRawFrame(http2.FrameHeaders, http2.Flags(flags), 1, payload)
+				want, wantErr := http2.NewFramer(nil, bytes.NewReader(sent.Bytes())).ReadFrame()
+				l := link{in: http2.NewFramer(nil, &sent)}
+				got, err := l.next()
+				switch {
+				case err != nil || wantErr != nil:
+					if (err != nil) != (wantErr != nil) {
+						t.Fatalf("flags %#x, %v: the error is %v, and should be %v", flags, payload, err, wantErr)
+					}
+				case got.Header() != want.Header() || !bytes.Equal(fragment(got), fragment(want)):
+					t.Fatalf("flags %#x, %v: %v with %v, and should be %v with %v", flags, payload, got, fragment(got), want, fragment(want))
+				}
+			}
+		}
+	}
+}
+
+func fragment(f http2.Frame) []byte {
+	if data, ok := f.(*http2.DataFrame); ok {
+		return data.Data()
+	}
+	return f.(*http2.HeadersFrame).HeaderBlockFragment()
+}
+
+// TestACallAllocatesItsTimeout, and nothing else.
+func TestACallAllocatesItsTimeout(t *testing.T) {
+	c := serve(t, recite)
+	call := request("x", time.Minute)
+	says(t, c, call, "yes")
+	if n := testing.AllocsPerRun(1000, func() { says(t, c, call, "yes") }); n > 1 {
+		t.Errorf("%v allocations a call", n)
+	}
+}
+
+// BenchmarkCall is a whole call, to a server that allocates nothing.
+func BenchmarkCall(b *testing.B) {
+	c := serve(b, recite)
+	call := request("x", time.Minute)
+	says(b, c, call, "yes")
+	b.ReportAllocs()
+	for b.Loop() {
+		call.Until = time.Now().Add(2 * time.Second) // as commands have it: in eight digits and letters
+		if _, err := c.Call(b.Context(), call); err != nil {
+			b.Fatal(err.Status)
+		}
+	}
+}
+
 // FuzzServer: whatever a server sends, a call ends, and nothing panics or is kept.
 func FuzzServer(f *testing.F) {
 	var sent strings.Builder
@@ -463,16 +574,30 @@ func FuzzServer(f *testing.F) {
 	_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1})
 	_ = p.WriteGoAway(0, http2.ErrCodeNo, nil)
 	f.Add([]byte(sent.String()))
+	sent.Reset()
+	padded := http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.encode(begins...), PadLength: 3}
+	_ = p.WriteHeaders(padded)
+	_ = p.WriteContinuation(1, true, p.encode("x", "y"))
+	padded.Priority.Weight, padded.EndStream, padded.EndHeaders = 1, true, true
+	_ = p.WriteHeaders(padded)
+	f.Add([]byte(sent.String()))
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, bytes []byte) {
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		greeted := make(chan struct{})
 		c := serve(t, func(p *peer) {
-			_, _ = p.greet().out.Write(bytes)
+			p.greet()
+			close(greeted)
+			_, _ = p.out.Write(sent)
 		})
+		<-greeted // else the call may be late before there is a connection
 		if reply, err := c.Call(t.Context(), request("x", 5*time.Millisecond)); err == nil && len(reply) > 1000 {
 			t.Errorf("an answer of %d bytes", len(reply))
 		}
 	})
 }
+
+// status200 is ":status 200" in a block of headers; as a length of padding it is 136.
+const status200 = 0x88
 
 func isData(f http2.Frame) bool { _, is := f.(*http2.DataFrame); return is }
 
