@@ -30,7 +30,10 @@ func (r *Router) ApplyBatch(ctx context.Context, cmds []*pb.Command) ([]*pb.Outc
 	defer cancel()
 	b := r.newBatch(cmds)
 	b.send(ctx)
-	if b.followUp(ctx) {
+	if b.enlistAgain(b.movedOn) {
+		b.send(ctx)
+	}
+	if b.enlistAgain(b.claimed(ctx)) {
 		b.send(ctx)
 	}
 	return b.outcomes()
@@ -117,24 +120,15 @@ func (b *batch) sendPart(ctx context.Context, to *engine, part []int) {
 	}
 }
 
-// followUp enlists the commands that an engine disowned and the ledger gives to
-// another by now, and those whose hunts were claimed meanwhile. It is asked once: who
-// is refused again is answered so.
-func (b *batch) followUp(ctx context.Context) bool {
-	claimed := map[string]*ledger.Entry{} // by hunt: one wait for all of its commands
+// enlistAgain enlists the commands that are to be asked again, each where next says.
+// nil: its answer stands.
+func (b *batch) enlistAgain(next func(i int) *ledger.Entry) (any bool) {
 	for i, e := range b.entries {
 		if e == nil {
 			continue
 		}
-		next := b.router.movedOn(e, b.answers[i])
-		if next == nil {
-			waited := false
-			if next, waited = claimed[e.HuntID]; !waited {
-				next = b.router.claimedFor(ctx, e, b.cmds[i], b.answers[i])
-				claimed[e.HuntID] = next
-			}
-		}
-		if next == nil {
+		e = next(i)
+		if e == nil {
 			continue
 		}
 		late, outcome := lessBudget(b.cmds[i], time.Since(b.came))
@@ -143,10 +137,29 @@ func (b *batch) followUp(ctx context.Context) bool {
 			continue
 		}
 		b.late[i] = late
-		b.entries[i] = next
+		b.entries[i] = e
 		b.enlist(i)
 	}
 	return len(b.legacy)+len(b.sidecar) > 0
+}
+
+func (b *batch) movedOn(i int) *ledger.Entry { return b.router.movedOn(b.entries[i], b.answers[i]) }
+
+// claimed waits for the claims of hunts, once for all commands of a hunt.
+func (b *batch) claimed(ctx context.Context) func(i int) *ledger.Entry {
+	claimed := map[string]*ledger.Entry{}
+	return func(i int) *ledger.Entry {
+		e := b.entries[i]
+		if !b.answers[i].unclaimed() {
+			return nil
+		}
+		next, waited := claimed[e.HuntID]
+		if !waited {
+			next = b.router.awaitClaim(ctx, e, budgetOf(b.cmds[i]))
+			claimed[e.HuntID] = next
+		}
+		return next
+	}
 }
 
 // outcomes are the answers, each in its place.

@@ -29,8 +29,11 @@ func (r *Router) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 		a = r.send(ctx, e, cmd)
 		if next := r.movedOn(e, a); next != nil {
 			e, a = next, r.send(ctx, next, cmd)
-		} else if next := r.claimedFor(ctx, e, cmd, a); next != nil {
-			e, a = next, r.sendLate(ctx, next, cmd, came)
+		}
+		if a.unclaimed() { // also there: the ledger has a claim's epoch before the engine has
+			if next := r.awaitClaim(ctx, e, budgetOf(cmd)); next != nil {
+				e, a = next, r.sendLate(ctx, next, cmd, came)
+			}
 		}
 		a = r.judge(e, a)
 	}
@@ -44,6 +47,11 @@ func (r *Router) Apply(ctx context.Context, cmd *pb.Command) (*pb.Outcome, error
 type answer struct {
 	outcome *pb.Outcome
 	failure *playerstate.Failure
+}
+
+// unclaimed says that an engine has the hunt, and waits to be told that it owns it.
+func (a answer) unclaimed() bool {
+	return a.outcome.GetVerdict() == pb.Verdict_VERDICT_REFUSED && unclaimed(a.outcome.GetRefusal())
 }
 
 // route finds who takes cmd, or answers it where nobody does.
@@ -84,15 +92,6 @@ func (r *Router) send(ctx context.Context, e *ledger.Entry, cmd *pb.Command) ans
 		return answer{failure: r.recovering(e, failureOf(err))}
 	}
 	return answer{outcome: outcome}
-}
-
-// claimedFor waits for the claim of a hunt that was refused a command because nobody
-// claimed it yet, within the command's own budget. nil: the refusal stands.
-func (r *Router) claimedFor(ctx context.Context, e *ledger.Entry, cmd *pb.Command, a answer) *ledger.Entry {
-	if a.outcome.GetVerdict() != pb.Verdict_VERDICT_REFUSED || !unclaimed(a.outcome.GetRefusal()) {
-		return nil
-	}
-	return r.awaitClaim(ctx, e, budgetOf(cmd))
 }
 
 func budgetOf(cmd *pb.Command) time.Duration {

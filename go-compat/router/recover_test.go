@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,35 +66,48 @@ func TestARecoveredHuntIsClaimedAtANewEpochAndItsCommandsGoOn(t *testing.T) {
 	}
 }
 
+// applyBoth applies a command, and a batch of a malformed one and two good ones.
+func (b *bench) applyBoth() (outcomes func() []string) {
+	var one *pb.Outcome
+	var batch []*pb.Outcome
+	var calls sync.WaitGroup
+	calls.Go(func() { one = b.mustApply(join("h")) })
+	calls.Go(func() {
+		ctx, cancel := inTime()
+		defer cancel()
+		malformed := join("h")
+		malformed.PlayerId = 0
+		var err error
+		if batch, err = b.ApplyBatch(ctx, []*pb.Command{malformed, join("h"), join("h")}); err != nil {
+			b.t.Error(err)
+		}
+	})
+	return func() (all []string) {
+		calls.Wait()
+		for _, outcome := range append([]*pb.Outcome{one}, batch...) {
+			all = append(all, describe(outcome))
+		}
+		return all
+	}
+}
+
+var bothApplied = []string{"applied", "invalid player_id", "applied", "applied"}
+
 func TestACommandThatFindsItsHuntUnclaimedWaitsForTheClaimAndIsSentOnceMore(t *testing.T) {
 	b := newBench(t, 100)
 	b.mustCreate("h")
 	b.mustApply(join("h"))
 	held := b.sidecar.Hold(playerstatetest.On(playerstatetest.Activate))
 	b.sidecar.Recover()
+	b.recheckSidecar()
+	held.Await(t, 1)
 	before := b.sidecar.Calls(playerstatetest.Apply)
 
-	outcomes := make([][]*pb.Outcome, 2)
-	var calls sync.WaitGroup
-	calls.Go(func() { outcomes[0] = []*pb.Outcome{b.mustApply(join("h"))} })
-	calls.Go(func() {
-		ctx, cancel := inTime()
-		defer cancel()
-		var err error
-		if outcomes[1], err = b.ApplyBatch(ctx, []*pb.Command{join("h"), join("h")}); err != nil {
-			t.Error(err)
-		}
-	})
-	held.Await(t, 1)
+	outcomes := b.applyBoth()
 	eventually(t, "both calls wait", func() bool { return b.waits.waiting("h") == 2 })
 	held.Release()
-	calls.Wait()
-	for _, each := range outcomes {
-		for _, outcome := range each {
-			if describe(outcome) != "applied" {
-				t.Errorf("%v", outcome)
-			}
-		}
+	if got := outcomes(); !slices.Equal(got, bothApplied) {
+		t.Errorf("%v", got)
 	}
 	if got := b.sidecar.Calls(playerstatetest.Apply) - before; got != 4 {
 		t.Errorf("two calls were sent %d times; want each once, and once more", got)
@@ -103,6 +117,27 @@ func TestACommandThatFindsItsHuntUnclaimedWaitsForTheClaimAndIsSentOnceMore(t *t
 	}
 	if n := len(b.waits.hunts); n != 0 {
 		t.Errorf("%d waits are left behind", n)
+	}
+}
+
+// The ledger has the claim's epoch before the sidecar has it.
+func TestACommandThatWasOnItsWayWhenTheClaimBeganWaitsForItToo(t *testing.T) {
+	b := newBench(t, 100)
+	b.mustCreate("h")
+	b.mustApply(join("h"))
+	sent := b.sidecar.Hold(playerstatetest.On(playerstatetest.Apply))
+	outcomes := b.applyBoth()
+	sent.Await(t, 2)
+	claim := b.sidecar.Hold(playerstatetest.On(playerstatetest.Activate))
+	b.sidecar.Recover()
+	b.recheckSidecar()
+	claim.Await(t, 1)
+
+	sent.Release()
+	eventually(t, "both calls wait", func() bool { return b.waits.waiting("h") == 2 })
+	claim.Release()
+	if got := outcomes(); !slices.Equal(got, bothApplied) {
+		t.Errorf("%v", got)
 	}
 }
 
