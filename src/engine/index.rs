@@ -32,9 +32,10 @@ impl Slot {
 impl Index {
     /// The seat of this hash that `is` the one.
     pub(super) fn find(&self, hash: u64, is: impl Fn(u16) -> bool) -> Option<u16> {
-        let found = self.probe(hash).map(|at| self.slots[at]);
-        found
-            .take_while(|slot| *slot != Slot::EMPTY)
+        let (before, from) = self.slots.split_at(self.own(hash));
+        from.iter()
+            .chain(before)
+            .take_while(|slot| **slot != Slot::EMPTY)
             .filter(|slot| slot.mark == mark(hash))
             .map(|slot| u16::from_le_bytes(slot.seat))
             .find(|seat| is(*seat))
@@ -59,18 +60,19 @@ impl Index {
     }
 
     fn put(&mut self, seat: u16, hash: u64) {
-        let empty = self.probe(hash).find(|at| self.slots[*at] == Slot::EMPTY);
-        self.slots[empty.expect("a fifth is")] = Slot {
+        let own = self.own(hash);
+        let (before, from) = self.slots.split_at_mut(own);
+        let mut slots = from.iter_mut().chain(before);
+        let empty = slots.find(|slot| **slot == Slot::EMPTY);
+        *empty.expect("a fifth is") = Slot {
             mark: mark(hash),
             seat: seat.to_le_bytes(),
         };
     }
 
-    /// All slots, from the hash's own.
-    fn probe(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let len = self.slots.len();
-        let own = ((u128::from(hash) * len as u128) >> 64) as usize;
-        (own..len).chain(0..own)
+    /// The slot that a hash would have. The search goes on from there, and around.
+    fn own(&self, hash: u64) -> usize {
+        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
     }
 }
 
