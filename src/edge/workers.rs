@@ -1,7 +1,8 @@
 //! The threads that serve connections: one a core, each with a runtime of its own.
 //!
-//! A connection stays on its thread, so that nothing of a call crosses cores but the hunt's own lock:
-//! measured on two cores that is 11.5 µs of CPU a call, against 18.5 µs on a work-stealing runtime.
+//! A connection stays on its thread, so that nothing of a call crosses cores but the hunt's own lock: on two
+//! cores, with their load beside them, that is 14 µs of CPU a call, against 19 µs on a work-stealing runtime
+//! (four turns each). Batches cost the same on both.
 
 use std::{
     io,
