@@ -343,10 +343,14 @@ impl Records {
 
 impl Segment {
     fn new(first: Place) -> Self {
+        // Memory that was let go long ago is in no cache: written whole, it comes faster than record by record, each of
+        // which would wait for its lines under the lock.
+        let mut bytes = vec![0; SEGMENT_BYTES];
+        bytes.clear();
         Self {
             first,
             rows: Vec::with_capacity(SEGMENT_BYTES / USUAL_BYTES),
-            bytes: Vec::with_capacity(SEGMENT_BYTES),
+            bytes,
         }
     }
 
