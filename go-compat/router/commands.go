@@ -49,7 +49,7 @@ type answer struct {
 	failure *playerstate.Failure
 }
 
-// unclaimed says that an engine has the hunt, and waits to be told that it owns it.
+// unclaimed says of an answer what [unclaimed] says of a refusal.
 func (a answer) unclaimed() bool {
 	return a.outcome.GetVerdict() == pb.Verdict_VERDICT_REFUSED && unclaimed(a.outcome.GetRefusal())
 }

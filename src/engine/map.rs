@@ -116,7 +116,7 @@ impl Kind {
 const BLOCK_CELLS: u32 = 1 << 11;
 
 /// A cell of a block and its content in two bytes: 11 bits and 5, content 0 for one that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Spot(u16);
 
 const _: () = assert!(POWER_UPS_MAX < 1 << 5);
@@ -252,7 +252,7 @@ impl Spots {
     /// Those left, by cell.
     pub(super) fn iter(&self) -> impl Iterator<Item = Found> {
         let blocks = (0..self.size.cells()).step_by(BLOCK_CELLS as usize);
-        blocks.flat_map(|first| self.from(first..=first + (BLOCK_CELLS - 1)))
+        blocks.flat_map(|first| self.in_cells(first..=first + (BLOCK_CELLS - 1)))
     }
 
     /// What lies in a cell.
@@ -265,11 +265,11 @@ impl Spots {
     /// Those left within `radius` of a place, by cell.
     pub(super) fn within(&self, centre: Place, radius: u8) -> impl Iterator<Item = Found> {
         let rows = self.size.rows(centre, radius);
-        rows.flat_map(|cells| self.from(cells))
+        rows.flat_map(|cells| self.in_cells(cells))
     }
 
     /// Those left in cells that are no more than a block's.
-    fn from(&self, cells: RangeInclusive<u32>) -> impl Iterator<Item = Found> {
+    fn in_cells(&self, cells: RangeInclusive<u32>) -> impl Iterator<Item = Found> {
         let (first, last) = cells.into_inner();
         let spots = &self.by_cell[self.seek(first)..self.seek(last + 1)];
         spots.iter().filter_map(move |spot| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Limits {
     /// Most hunts held.
     pub hunts: usize,
-    /// Most players held, over all hunts: each of them takes about 150 bytes, for as long as its hunt is here.
+    /// Most players held, over all hunts: each of them takes about 160 bytes, for as long as its hunt is here.
     pub players: usize,
 }
 
